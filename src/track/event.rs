@@ -1,0 +1,115 @@
+//! What the tracker tells the analyser.
+
+use std::net::IpAddr;
+
+use crate::net::{Mac, Service};
+use crate::time::Timestamp;
+
+/// Something a watched device did or met.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When, in capture time. Events of one device come in order; those of several may be seconds apart.
+    pub time: Timestamp,
+    /// The watched device's address.
+    pub device: IpAddr,
+    /// The device's MAC address, where the device is known by it (never a router's).
+    pub mac: Option<Mac>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// The device opened a connection. What becomes of it follows as a [`EventKind::Contact`].
+    Attempt {
+        /// Whom it called.
+        destination: IpAddr,
+        /// What it called there.
+        service: Service,
+    },
+    /// An attempt ended, or its outcome is known: once per attempt, and once per connection found midstream.
+    Contact {
+        /// Whom it called.
+        destination: IpAddr,
+        /// What it called there.
+        service: Service,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The same SYN again, or a datagram repeated before any answer.
+    Retry {
+        /// Whom it called.
+        destination: IpAddr,
+        /// What it called there.
+        service: Service,
+        /// How many since the last event of this connection.
+        count: u32,
+    },
+    /// The device's first payload in an open connection after at least 2 s without any.
+    Pulse {
+        /// Whom it called.
+        destination: IpAddr,
+        /// What it called there.
+        service: Service,
+    },
+    /// Traffic of a connection since the last such event.
+    Traffic {
+        /// Whom it called.
+        destination: IpAddr,
+        /// What it called there.
+        service: Service,
+        /// Bytes of IP packets from the device.
+        bytes_out: u64,
+        /// Bytes of IP packets to the device.
+        bytes_in: u64,
+        /// Packets from the device.
+        packets_out: u64,
+        /// Packets to the device.
+        packets_in: u64,
+    },
+    /// The device named a host.
+    Name(Box<NameSeen>),
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// A packet came back that is no refusal.
+    Answered,
+    /// An RST to the SYN, or ICMP unreachable or prohibited.
+    Refused,
+    /// Nothing within 30 s of the last try.
+    Unanswered,
+    /// First seen in the middle: a contact, no attempt.
+    Midstream,
+}
+
+/// A name that a device used for a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameSeen {
+    /// How it is known.
+    pub kind: NameKind,
+    /// The name, in lower case without a final dot, control characters escaped; at most 255 bytes.
+    pub name: String,
+    /// The addresses it stands for: the answer's in DNS, the destination's elsewhere. Empty: a question without answer.
+    pub addresses: Vec<IpAddr>,
+    /// Whether this is the device's own question or greeting (an event for beats), not a server's answer to it.
+    pub asked: bool,
+    /// For how long DNS says that the addresses hold, in seconds (0 elsewhere).
+    pub ttl_s: u32,
+}
+
+/// How a name is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NameKind {
+    /// Asked for in DNS.
+    Dns,
+    /// Said in a TLS `ClientHello` (SNI).
+    Tls,
+    /// Said in a QUIC Initial's `ClientHello` (SNI).
+    Quic,
+    /// Said in an HTTP Host header.
+    Http,
+}
