@@ -19,6 +19,7 @@
 //! capture time, so reading a file and watching live give the same findings.
 
 pub mod decode;
+pub mod device;
 pub mod net;
 pub mod source;
 pub mod time;

@@ -138,6 +138,30 @@ fn space_v6(address: Ipv6Addr) -> Space {
     }
 }
 
+/// What counts as inside: private space, multicast, and the configured ranges.
+#[derive(Debug, Clone, Default)]
+pub struct InternalRanges {
+    ranges: Vec<ipnet::IpNet>,
+}
+
+impl InternalRanges {
+    /// Private space and `ranges`.
+    pub fn new(ranges: Vec<ipnet::IpNet>) -> Self {
+        Self { ranges }
+    }
+
+    /// The configured ranges, without private space.
+    pub fn configured(&self) -> &[ipnet::IpNet] {
+        &self.ranges
+    }
+
+    /// Whether an address is inside.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        matches!(space(address), Space::Private | Space::Multicast)
+            || self.ranges.iter().any(|range| range.contains(&address))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

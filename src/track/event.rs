@@ -28,23 +28,17 @@ pub enum EventKind {
         /// What it called there.
         service: Service,
     },
-    /// An attempt ended, or its outcome is known: once per attempt, and once per connection found midstream.
+    /// What became of a connection since it was last told of: its outcome (once per attempt, and once per connection
+    /// found midstream), its traffic, or both.
     Contact {
         /// Whom it called.
         destination: IpAddr,
         /// What it called there.
         service: Service,
-        /// What became of it.
-        outcome: Outcome,
-    },
-    /// The same SYN again, or a datagram repeated before any answer.
-    Retry {
-        /// Whom it called.
-        destination: IpAddr,
-        /// What it called there.
-        service: Service,
-        /// How many since the last event of this connection.
-        count: u32,
+        /// The outcome, when it has just become known.
+        outcome: Option<Outcome>,
+        /// What went over it.
+        traffic: Traffic,
     },
     /// The device's first payload in an open connection after at least 2 s without any.
     Pulse {
@@ -53,23 +47,27 @@ pub enum EventKind {
         /// What it called there.
         service: Service,
     },
-    /// Traffic of a connection since the last such event.
-    Traffic {
-        /// Whom it called.
-        destination: IpAddr,
-        /// What it called there.
-        service: Service,
-        /// Bytes of IP packets from the device.
-        bytes_out: u64,
-        /// Bytes of IP packets to the device.
-        bytes_in: u64,
-        /// Packets from the device.
-        packets_out: u64,
-        /// Packets to the device.
-        packets_in: u64,
-    },
     /// The device named a host.
     Name(Box<NameSeen>),
+    /// The MAC of this event turned out to be a router's: what was recognised by it only was behind it.
+    Router,
+}
+
+/// What went over a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes of IP packets from the device.
+    pub bytes_out: u64,
+    /// Bytes of IP packets to the device.
+    pub bytes_in: u64,
+    /// Packets from the device.
+    pub packets_out: u32,
+    /// Packets to the device.
+    pub packets_in: u32,
+    /// The same SYN sent again.
+    pub retries: u32,
+    /// The port showed one direction only: packets prove others that were not seen.
+    pub one_sided: bool,
 }
 
 /// What became of an attempt.

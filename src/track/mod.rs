@@ -1,5 +1,37 @@
 //! Connections and what became of them: packets in, [`Event`]s out.
+//!
+//! The [`Tracker`] belongs to one capture thread. It follows only connections with a watched device at one end, keeps
+//! each until its outcome is known and a little longer, and tells the analyser by events.
 
-pub mod event;
+mod event;
+mod flow;
+mod key;
+mod table;
+mod tombstone;
+mod tracker;
+mod wheel;
 
-pub use event::{Event, EventKind, Outcome};
+pub use event::{Event, EventKind, NameKind, NameSeen, Outcome, Traffic};
+pub use tracker::{LISTENED_UDP, Tracker};
+
+/// How much the tracker may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections opened by watched devices; a quarter as many again opened to them.
+    pub flows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { flows: 262_144 }
+    }
+}
+
+/// What the tracker counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrackStats {
+    /// Connections that are live.
+    pub flows: u64,
+    /// Connections that left early because the table was full.
+    pub evicted: u64,
+}

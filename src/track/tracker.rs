@@ -1,0 +1,497 @@
+//! The tracker: packets in, events out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{Event, EventKind, Outcome, Traffic};
+use super::flow::{Flow, State};
+use super::key::{End, FlowKey};
+use super::table::FlowTable;
+use super::tombstone::Tombstones;
+use super::{Limits, TrackStats};
+use crate::decode::{Echo, IcmpError, Packet, TcpSegment, Transport, UdpDatagram};
+use crate::device::{Recogniser, WatchList, Watched};
+use crate::net::{InternalRanges, Mac, Protocol};
+use crate::time::Timestamp;
+
+/// Without an answer for this long after the last try, an attempt is unanswered.
+const UNANSWERED_AFTER: Duration = Duration::from_secs(30);
+/// A UDP or echo 5-tuple that was silent for this long opens anew.
+const DATAGRAM_SILENCE: Duration = Duration::from_secs(120);
+/// An open TCP connection that was silent for this long is forgotten: beyond the two hours of TCP keep-alives.
+const TCP_SILENCE: Duration = Duration::from_secs(2 * 3600 + 600);
+/// An ended connection is remembered for this long, so that late packets of it open nothing.
+const LINGER: Duration = Duration::from_secs(30);
+/// Payload after this long without any is a pulse.
+const PULSE_AFTER: Duration = Duration::from_secs(2);
+/// Traffic of an open connection is told this often.
+const TRAFFIC_EVERY: Duration = Duration::from_secs(60);
+/// Packets are this far out of order at most; a longer step back is a new start of time.
+const OUT_OF_ORDER: Duration = Duration::from_secs(60);
+
+/// Follows the connections of watched devices.
+pub struct Tracker {
+    recogniser: Recogniser,
+    internal: Arc<InternalRanges>,
+    /// Opened by watched devices.
+    outbound: FlowTable,
+    /// Opened to watched devices by others: apart, so that a flood from outside displaces no outbound ones.
+    inbound: FlowTable,
+    tombstones: Tombstones,
+    fragments: Fragments,
+    now: Timestamp,
+    stats: TrackStats,
+}
+
+/// Everything of one packet that its flow needs.
+struct Seen {
+    time: Timestamp,
+    length: u32,
+    from: End,
+    to: End,
+    macs: Option<(Mac, Mac)>,
+}
+
+impl Tracker {
+    /// Watches `watch`; tables hold at most `limits`.
+    pub fn new(watch: Arc<WatchList>, internal: Arc<InternalRanges>, limits: &Limits) -> Self {
+        Self {
+            recogniser: Recogniser::new(watch),
+            internal,
+            outbound: FlowTable::new(limits.flows),
+            inbound: FlowTable::new(limits.flows / 4),
+            tombstones: Tombstones::new(),
+            fragments: Fragments::new(),
+            now: Timestamp::MIN,
+            stats: TrackStats::default(),
+        }
+    }
+
+    /// Takes a new configuration; open connections stay.
+    pub fn reconfigure(&mut self, watch: Arc<WatchList>, internal: Arc<InternalRanges>) {
+        self.recogniser.set_list(watch);
+        self.internal = internal;
+    }
+
+    /// Counters so far, and how many flows are live.
+    pub fn stats(&self) -> TrackStats {
+        TrackStats { flows: (self.outbound.len() + self.inbound.len()) as u64, ..self.stats }
+    }
+
+    /// Moves capture time on, as packets that are not decoded do too.
+    pub fn advance(&mut self, time: Timestamp, events: &mut Vec<Event>) {
+        if time > self.now {
+            if time.as_secs() != self.now.as_secs() {
+                self.now = time;
+                self.expire(events);
+            }
+            self.now = time;
+        } else if self.now.since(time) > OUT_OF_ORDER {
+            self.finish(events);
+            self.outbound.rewind(time);
+            self.inbound.rewind(time);
+            self.now = time;
+        }
+    }
+
+    /// Takes a packet.
+    pub fn packet(&mut self, packet: &Packet<'_>, events: &mut Vec<Event>) {
+        self.advance(packet.time, events);
+        if let Some(macs) = packet.macs {
+            self.recogniser.note(macs.source, packet.source);
+            while let Some(mac) = self.recogniser.next_router() {
+                events.push(Event {
+                    time: packet.time,
+                    device: packet.source,
+                    mac: Some(mac),
+                    kind: EventKind::Router,
+                });
+            }
+        }
+        let seen = |from, to| Seen {
+            time: packet.time,
+            length: packet.length,
+            from: End { address: packet.source, port: from },
+            to: End { address: packet.destination, port: to },
+            macs: packet.macs.map(|macs| (macs.source, macs.destination)),
+        };
+        match &packet.payload {
+            Transport::Tcp(tcp) => {
+                let seen = seen(tcp.source_port, tcp.destination_port);
+                self.tcp(&seen, tcp, events);
+                self.fragments.note(packet, tcp.fragment_id, 6, &seen.from, &seen.to);
+            }
+            Transport::Udp(udp) => {
+                let seen = seen(udp.source_port, udp.destination_port);
+                self.udp(&seen, udp, events);
+                self.fragments.note(packet, udp.fragment_id, 17, &seen.from, &seen.to);
+            }
+            Transport::Echo(echo) => self.echo(&seen(echo.id, echo.id), echo, events),
+            Transport::Error(error) => self.error(packet.time, error, events),
+            Transport::Fragment { id, protocol } => self.fragment(packet, *id, *protocol),
+            Transport::Other(_) => {}
+        }
+    }
+
+    /// Ends every connection, as the end of the capture does.
+    pub fn finish(&mut self, events: &mut Vec<Event>) {
+        for table in [&mut self.outbound, &mut self.inbound] {
+            table.drain(|mut flow| end(&mut flow, events));
+        }
+    }
+
+    fn expire(&mut self, events: &mut Vec<Event>) {
+        let Self { outbound, inbound, tombstones, now, .. } = self;
+        for table in [outbound, inbound] {
+            table.expire(*now, |flow| expired(flow, tombstones, events));
+        }
+    }
+
+    fn tcp(&mut self, seen: &Seen, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
+        let (key, from_is_low) = FlowKey::new(Protocol::Tcp, seen.from, seen.to);
+        let opens = tcp.syn && !tcp.ack;
+        let Some((table, at)) = self.find(&key) else {
+            if opens {
+                self.open_tcp(seen, key, from_is_low, tcp.sequence, events);
+            } else if !tcp.rst {
+                self.join(seen, key, from_is_low, tcp, events);
+            }
+            return;
+        };
+        let Some(flow) = self.table(table).get_mut(at) else { return };
+        let from_initiator = from_is_low == flow.initiator_is_low;
+        if opens && from_initiator && tcp.sequence != flow.sequence {
+            end(flow, events);
+            let (mac, followed) = (flow.mac, flow.followed);
+            let (slot, next, previous) = (flow.slot, flow.next, flow.previous);
+            *flow =
+                Flow { mac, followed, slot, next, previous, ..Flow::new(key, from_is_low, flow.outbound, seen.time) };
+            start_tcp(flow, seen, tcp.sequence);
+            tell_attempt(flow, seen.time, events);
+            return;
+        }
+        if opens && !from_initiator && flow.state == State::Ended {
+            // The other end calls back on the same ports.
+            end(flow, events);
+            self.table(table).remove(at);
+            self.open_tcp(seen, key, from_is_low, tcp.sequence, events);
+            return;
+        }
+        let from_device = from_initiator == flow.outbound;
+        flow.count(from_device, seen.length, seen.time);
+        if from_initiator {
+            if opens {
+                flow.traffic.retries += 1;
+            } else if flow.state == State::Pending && !tcp.rst {
+                // What the device acknowledges was sent, though this port did not show it.
+                flow.traffic.one_sided = true;
+                flow.state = State::Open;
+            }
+        } else {
+            if flow.state == State::Pending {
+                flow.state = if tcp.rst { State::Ended } else { State::Open };
+                let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
+                tell_outcome(flow, outcome, seen.time, events);
+            }
+        }
+        if flow.state == State::Open {
+            tell_outcome(flow, Outcome::Answered, seen.time, events);
+        }
+        if from_device && tcp.payload_len > 0 {
+            payload_sent(flow, seen.time, Some((tcp.sequence, tcp.payload_len)), events);
+        }
+        if tcp.rst {
+            flow.state = State::Ended;
+        } else if tcp.fin {
+            if from_initiator {
+                flow.fin_seen.0 = true;
+            } else {
+                flow.fin_seen.1 = true;
+            }
+            if flow.fin_seen == (true, true) {
+                flow.state = State::Ended;
+            }
+        }
+        flow.deadline = seen.time
+            + match flow.state {
+                State::Pending => UNANSWERED_AFTER,
+                State::Open => TCP_SILENCE,
+                State::Ended => LINGER,
+            };
+        tell_traffic_sometimes(flow, seen.time, events);
+    }
+
+    fn open_tcp(&mut self, seen: &Seen, key: FlowKey, from_is_low: bool, sequence: u32, events: &mut Vec<Event>) {
+        let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
+        start_tcp(&mut flow, seen, sequence);
+        if flow.outbound && self.tombstones.holds(&key, sequence, seen.time) {
+            flow.told = true;
+            flow.traffic.retries = 1;
+        } else {
+            tell_attempt(&flow, seen.time, events);
+        }
+        self.insert(flow, events);
+    }
+
+    /// A TCP connection seen first in the middle.
+    fn join(&mut self, seen: &Seen, key: FlowKey, from_is_low: bool, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
+        // Who answers a SYN was called; else the higher port is the caller's, as ephemeral ports are.
+        let from_called = if tcp.syn { true } else { seen.from.port < seen.to.port };
+        let (caller_is_low, caller) =
+            if from_called { (!from_is_low, seen.flipped()) } else { (from_is_low, seen.as_is()) };
+        let Some(mut flow) = self.new_flow(&caller, key, caller_is_low) else { return };
+        if !flow.followed {
+            return;
+        }
+        flow.state = State::Open;
+        flow.sequence = tcp.sequence;
+        flow.traffic.one_sided = tcp.syn;
+        let from_device = from_called != flow.outbound;
+        flow.count(from_device, seen.length, seen.time);
+        flow.deadline = seen.time + if tcp.fin { LINGER } else { TCP_SILENCE };
+        tell_outcome(&mut flow, Outcome::Midstream, seen.time, events);
+        flow.sent_up_to = if from_device { tcp.sequence.wrapping_add(tcp.payload_len) } else { 0 };
+        self.insert(flow, events);
+    }
+
+    fn udp(&mut self, seen: &Seen, udp: &UdpDatagram<'_>, events: &mut Vec<Event>) {
+        let heard = |port| LISTENED_UDP.contains(&port);
+        if self.internal.contains(seen.to.address)
+            && self.internal.contains(seen.from.address)
+            && !heard(seen.from.port)
+            && !heard(seen.to.port)
+        {
+            return;
+        }
+        self.datagram(seen, Protocol::Udp, None, udp.payload_len, events);
+    }
+
+    fn echo(&mut self, seen: &Seen, echo: &Echo, events: &mut Vec<Event>) {
+        self.datagram(seen, Protocol::Icmp, Some(echo.request), 1, events);
+    }
+
+    fn datagram(
+        &mut self,
+        seen: &Seen,
+        protocol: Protocol,
+        request: Option<bool>,
+        payload_len: u32,
+        events: &mut Vec<Event>,
+    ) {
+        let (key, from_is_low) = FlowKey::new(protocol, seen.from, seen.to);
+        let Some((table, at)) = self.find(&key) else {
+            if request == Some(false) {
+                return;
+            }
+            let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
+            flow.count(flow.outbound, seen.length, seen.time);
+            flow.deadline = seen.time + UNANSWERED_AFTER;
+            tell_attempt(&flow, seen.time, events);
+            self.insert(flow, events);
+            return;
+        };
+        let Some(flow) = self.table(table).get_mut(at) else { return };
+        let from_initiator = from_is_low == flow.initiator_is_low;
+        let from_device = from_initiator == flow.outbound;
+        flow.count(from_device, seen.length, seen.time);
+        if !from_initiator {
+            if flow.state == State::Pending {
+                flow.state = State::Open;
+                tell_outcome(flow, Outcome::Answered, seen.time, events);
+            }
+        }
+        if from_device && payload_len > 0 {
+            payload_sent(flow, seen.time, None, events);
+        }
+        flow.deadline = seen.time + if flow.told { DATAGRAM_SILENCE } else { UNANSWERED_AFTER };
+        tell_traffic_sometimes(flow, seen.time, events);
+    }
+
+    fn error(&mut self, time: Timestamp, error: &IcmpError, events: &mut Vec<Event>) {
+        let protocol = match error.quoted_protocol {
+            6 => Protocol::Tcp,
+            17 => Protocol::Udp,
+            1 | 58 => Protocol::Icmp,
+            _ => return,
+        };
+        let Some((from, to)) = error.quoted_ports.filter(|_| error.refusal) else { return };
+        let to = if protocol == Protocol::Icmp { from } else { to };
+        let from = End { address: error.quoted_source, port: from };
+        let to = End { address: error.quoted_destination, port: to };
+        let (key, from_is_low) = FlowKey::new(protocol, from, to);
+        let Some((table, at)) = self.find(&key) else { return };
+        let Some(flow) = self.table(table).get_mut(at) else { return };
+        if from_is_low == flow.initiator_is_low && flow.state == State::Pending && !flow.told {
+            flow.state = State::Ended;
+            flow.deadline = time + if protocol == Protocol::Tcp { LINGER } else { DATAGRAM_SILENCE };
+            tell_outcome(flow, Outcome::Refused, time, events);
+        }
+    }
+
+    fn fragment(&mut self, packet: &Packet<'_>, id: u32, protocol: u8) {
+        let Some((from, to)) = self.fragments.find(packet, id, protocol) else { return };
+        let protocol = if protocol == 6 { Protocol::Tcp } else { Protocol::Udp };
+        let (key, from_is_low) = FlowKey::new(protocol, from, to);
+        let Some((table, at)) = self.find(&key) else { return };
+        if let Some(flow) = self.table(table).get_mut(at) {
+            flow.count((from_is_low == flow.initiator_is_low) == flow.outbound, packet.length, packet.time);
+        }
+    }
+
+    /// Decides who of a new connection's ends is a watched device. None: nobody.
+    fn new_flow(&mut self, caller: &Seen, key: FlowKey, caller_is_low: bool) -> Option<Flow> {
+        let (caller_mac, called_mac) = caller.macs.unzip();
+        let (outbound, Watched { mac }) = match self.recogniser.watched(caller.from.address, caller_mac) {
+            Some(watched) => (true, watched),
+            // Under `all`, who only is called is no camera.
+            None => (false, self.recogniser.watched(caller.to.address, called_mac)?),
+        };
+        let other = if outbound { caller.to.address } else { caller.from.address };
+        let followed = !self.internal.contains(other) || self.recogniser.watches_all();
+        Some(Flow { mac, followed, ..Flow::new(key, caller_is_low, outbound, caller.time) })
+    }
+
+    fn insert(&mut self, flow: Flow, events: &mut Vec<Event>) {
+        let table = if flow.outbound { &mut self.outbound } else { &mut self.inbound };
+        if table.is_full() {
+            self.stats.evicted += 1;
+            if let Some(mut evicted) = table.evict() {
+                end(&mut evicted, events);
+            }
+        }
+        table.insert(flow);
+    }
+
+    fn find(&self, key: &FlowKey) -> Option<(bool, u32)> {
+        match self.outbound.find(key) {
+            Some(at) => Some((true, at)),
+            None => self.inbound.find(key).map(|at| (false, at)),
+        }
+    }
+
+    fn table(&mut self, outbound: bool) -> &mut FlowTable {
+        if outbound { &mut self.outbound } else { &mut self.inbound }
+    }
+}
+
+impl Seen {
+    fn as_is(&self) -> Self {
+        Self { from: self.from, to: self.to, ..*self }
+    }
+
+    fn flipped(&self) -> Self {
+        Self { from: self.to, to: self.from, macs: self.macs.map(|(from, to)| (to, from)), ..*self }
+    }
+}
+
+fn start_tcp(flow: &mut Flow, seen: &Seen, sequence: u32) {
+    flow.sequence = sequence;
+    flow.sent_up_to = sequence.wrapping_add(1);
+    flow.deadline = seen.time + UNANSWERED_AFTER;
+    flow.count(flow.outbound, seen.length, seen.time);
+}
+
+fn tell(flow: &Flow, time: Timestamp, kind: EventKind, events: &mut Vec<Event>) {
+    events.push(Event { time, device: flow.device(), mac: flow.mac, kind });
+}
+
+fn tell_attempt(flow: &Flow, time: Timestamp, events: &mut Vec<Event>) {
+    if flow.outbound {
+        let (destination, service) = (flow.destination(), flow.service());
+        tell(flow, time, EventKind::Attempt { destination, service }, events);
+    }
+}
+
+fn tell_outcome(flow: &mut Flow, outcome: Outcome, time: Timestamp, events: &mut Vec<Event>) {
+    if !flow.told {
+        flow.told = true;
+        tell_contact(flow, Some(outcome), time, events);
+    }
+}
+
+fn tell_contact(flow: &mut Flow, outcome: Option<Outcome>, time: Timestamp, events: &mut Vec<Event>) {
+    flow.last_told_traffic = time;
+    let traffic = std::mem::take(&mut flow.traffic);
+    if flow.outbound && (outcome.is_some() || traffic != Traffic::default()) {
+        let (destination, service) = (flow.destination(), flow.service());
+        tell(flow, time, EventKind::Contact { destination, service, outcome, traffic }, events);
+    }
+}
+
+fn payload_sent(flow: &mut Flow, time: Timestamp, range: Option<(u32, u32)>, events: &mut Vec<Event>) {
+    if let Some((sequence, length)) = range {
+        let end = sequence.wrapping_add(length);
+        // Serial number arithmetic (RFC 1982): behind what was sent is a resent segment or a keep-alive probe.
+        if end.wrapping_sub(flow.sent_up_to) as i32 <= 0 {
+            return;
+        }
+        flow.sent_up_to = end;
+    }
+    let quiet = time.since(flow.last_payload_out);
+    flow.last_payload_out = flow.last_payload_out.max(time);
+    if quiet >= PULSE_AFTER && flow.outbound && flow.followed {
+        let (destination, service) = (flow.destination(), flow.service());
+        tell(flow, time, EventKind::Pulse { destination, service }, events);
+    }
+}
+
+fn tell_traffic_sometimes(flow: &mut Flow, time: Timestamp, events: &mut Vec<Event>) {
+    if time.since(flow.last_told_traffic) >= TRAFFIC_EVERY {
+        tell_contact(flow, None, time, events);
+    }
+}
+
+/// A flow's deadline has passed: does it go?
+fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>) -> bool {
+    let due = flow.deadline;
+    if flow.state == State::Pending && !flow.told {
+        tell_outcome(flow, Outcome::Unanswered, due, events);
+        if flow.key.protocol() != Protocol::Tcp {
+            // The outcome is known, the 5-tuple lives on: its next datagram is a pulse until the silence is long enough.
+            flow.deadline = due + (DATAGRAM_SILENCE - UNANSWERED_AFTER);
+            return false;
+        }
+    }
+    if flow.state == State::Pending && flow.key.protocol() == Protocol::Tcp {
+        tombstones.bury(&flow.key, flow.sequence, due);
+    }
+    tell_contact(flow, None, due, events);
+    true
+}
+
+/// A flow ends now, whatever its deadline.
+fn end(flow: &mut Flow, events: &mut Vec<Event>) {
+    let (time, outcome) = (flow.last, flow.final_outcome());
+    tell_outcome(flow, outcome, time, events);
+    tell_contact(flow, None, time, events);
+}
+
+/// UDP ports that are heard between internal addresses too: DNS, DHCP (v4, v6), NTP and discovery.
+pub const LISTENED_UDP: [u16; 14] = [53, 67, 68, 123, 546, 547, 1900, 3702, 5353, 5355, 34569, 37020, 37810, 37778];
+
+/// First fragments, so that later ones are counted to their connection. Direct-mapped: the newer one stays.
+struct Fragments {
+    places: Vec<Option<((IpAddr, IpAddr, u32, u8), End, End)>>,
+}
+
+impl Fragments {
+    const PLACES: usize = 256;
+
+    fn new() -> Self {
+        Self { places: Vec::new() }
+    }
+
+    fn note(&mut self, packet: &Packet<'_>, id: Option<u32>, protocol: u8, from: &End, to: &End) {
+        let Some(id) = id else { return };
+        if self.places.is_empty() {
+            self.places = vec![None; Self::PLACES];
+        }
+        self.places[id as usize % Self::PLACES] = Some(((packet.source, packet.destination, id, protocol), *from, *to));
+    }
+
+    fn find(&self, packet: &Packet<'_>, id: u32, protocol: u8) -> Option<(End, End)> {
+        let (key, from, to) = self.places.get(id as usize % Self::PLACES)?.as_ref()?;
+        (*key == (packet.source, packet.destination, id, protocol)).then_some((*from, *to))
+    }
+}
