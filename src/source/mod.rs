@@ -1,6 +1,18 @@
-//! Where frames come from: capture files, an interface, and (as events) Zeek logs.
+//! Where frames come from: capture files and live interfaces.
 //!
 //! A source hands out one borrowed [`Frame`] at a time, in time order, without copying it.
+
+mod error;
+mod file;
+mod files;
+mod input;
+mod live;
+mod pcapng;
+
+pub use error::{Damage, LiveError, OpenError};
+pub use file::CaptureFile;
+pub use files::CaptureFiles;
+pub use live::{LiveOptions, LiveSource, LiveStats, Polled};
 
 use crate::time::Timestamp;
 

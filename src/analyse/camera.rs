@@ -1,0 +1,142 @@
+//! A watched device, as the ledger keeps it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::beat::Beat;
+use super::pair::PairId;
+use crate::device::{self, DeviceKind, Vendors};
+use crate::net::{Mac, Service};
+use crate::time::Timestamp;
+
+/// A camera's place in the ledger. Stays valid as long as the ledger lives; places are not used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CameraId(pub(super) u32);
+
+/// By what a device is known over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    Mac(Mac),
+    Address(IpAddr),
+}
+
+/// Addresses kept of one device.
+const MAX_ADDRESSES: usize = 16;
+/// Internal services kept of one device.
+const MAX_INTERNAL_SERVICES: usize = 32;
+
+/// A watched device: who it is and what it did in all.
+#[derive(Debug)]
+pub struct Camera {
+    /// The name people use: configured name, else MAC address, else address.
+    pub id: String,
+    /// The addresses it called from, first seen first; at most 16.
+    pub addresses: Vec<IpAddr>,
+    /// The MAC address by which it is known.
+    pub mac: Option<Mac>,
+    /// The maker, by the MAC prefix.
+    pub vendor: Option<&'static str>,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// The configured name.
+    pub name: Option<String>,
+    /// The configured site.
+    pub site: Option<String>,
+    /// The configured tags.
+    pub tags: Vec<String>,
+    /// Whether it was configured, not only recognised.
+    pub configured: bool,
+    /// It was recognised by the MAC of what turned out to be a router: it is no camera.
+    pub behind_router: bool,
+    /// All attempts, to internal destinations too.
+    pub attempts: u64,
+    /// Attempts to destinations that are overseas.
+    pub overseas_attempts: u64,
+    /// Attempts to globally routable destinations of no known country.
+    pub unknown_attempts: u64,
+    /// Attempts to internal destinations.
+    pub internal_attempts: u64,
+    /// The services it called at internal destinations, with attempts; at most 32, the first seen.
+    pub internal_services: BTreeMap<Service, u64>,
+    /// Contacts that were not answered.
+    pub unanswered: u64,
+    /// Contacts that were refused.
+    pub refused: u64,
+    /// Contacts that were answered.
+    pub answered: u64,
+    /// Pairs in the ledger.
+    pub destinations: u32,
+    /// Pairs in the ledger whose destination is overseas.
+    pub overseas_destinations: u32,
+    /// When it was first seen doing something.
+    pub first: Timestamp,
+    /// When it was last seen doing something.
+    pub last: Timestamp,
+    /// The rhythm of its calls to all overseas destinations together.
+    pub overseas_beat: Beat,
+    /// The pair of the last event: the next is most often the same.
+    pub(super) last_pair: Option<(IpAddr, PairId)>,
+}
+
+impl Camera {
+    pub(super) fn new(identity: Identity, address: IpAddr, configured: Option<&device::Camera>, now: Timestamp) -> Self {
+        let mac = match identity {
+            Identity::Mac(mac) => Some(mac),
+            Identity::Address(_) => None,
+        };
+        let vendor = mac.and_then(|mac| Vendors::built_in().of(mac));
+        let one = configured.filter(|camera| camera.is_one_device());
+        let name = one.and_then(|camera| camera.name.clone());
+        let id = name.clone().unwrap_or_else(|| mac.map_or_else(|| address.to_string(), |mac| mac.to_string()));
+        Self {
+            id,
+            addresses: vec![address],
+            mac,
+            vendor: vendor.map(|vendor| vendor.name),
+            kind: match (configured, vendor) {
+                (Some(camera), _) => camera.kind,
+                (None, Some(vendor)) if vendor.cameras_only => DeviceKind::Camera,
+                (None, _) => DeviceKind::Unknown,
+            },
+            name,
+            site: configured.and_then(|camera| camera.site.clone()),
+            tags: configured.map(|camera| camera.tags.clone()).unwrap_or_default(),
+            configured: configured.is_some(),
+            behind_router: false,
+            attempts: 0,
+            overseas_attempts: 0,
+            unknown_attempts: 0,
+            internal_attempts: 0,
+            internal_services: BTreeMap::new(),
+            unanswered: 0,
+            refused: 0,
+            answered: 0,
+            destinations: 0,
+            overseas_destinations: 0,
+            first: now,
+            last: now,
+            overseas_beat: Beat::default(),
+            last_pair: None,
+        }
+    }
+
+    pub(super) fn seen(&mut self, address: IpAddr, time: Timestamp) {
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+        if self.addresses.last() != Some(&address)
+            && !self.addresses.contains(&address)
+            && self.addresses.len() < MAX_ADDRESSES
+        {
+            self.addresses.push(address);
+        }
+    }
+
+    pub(super) fn count_internal(&mut self, service: Service) {
+        self.internal_attempts += 1;
+        if let Some(count) = self.internal_services.get_mut(&service) {
+            *count += 1;
+        } else if self.internal_services.len() < MAX_INTERNAL_SERVICES {
+            self.internal_services.insert(service, 1);
+        }
+    }
+}

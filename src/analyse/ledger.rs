@@ -1,0 +1,463 @@
+//! The ledger: every camera, every pair, every name, and what happened to them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use super::camera::{Camera, CameraId, Identity};
+use super::name::{NameId, NamePair, NameTable};
+use super::pair::{Pair, PairId};
+use crate::device::WatchList;
+use crate::geo::{Class, Geo, Place};
+use crate::net::{Mac, Protocol};
+use crate::time::Timestamp;
+use crate::track::{Event, EventKind, NameSeen, Outcome};
+
+/// How much the ledger may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerLimits {
+    /// Cameras; later ones are counted and left out.
+    pub cameras: usize,
+    /// Pairs; the least used of some leaves when there is no room.
+    pub pairs: usize,
+    /// Names; later ones are counted and left out.
+    pub names: usize,
+}
+
+impl Default for LedgerLimits {
+    fn default() -> Self {
+        Self { cameras: 65_536, pairs: 1_000_000, names: 262_144 }
+    }
+}
+
+/// Sums over everything that was seen, also of what left the tables since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Totals {
+    /// Attempts of watched devices.
+    pub attempts: u64,
+    /// Of these, over TCP.
+    pub tcp_attempts: u64,
+    /// Of these, over UDP.
+    pub udp_attempts: u64,
+    /// Of these, ICMP echo.
+    pub icmp_attempts: u64,
+    /// Retries of attempts.
+    pub retries: u64,
+    /// Attempts to overseas destinations.
+    pub overseas_attempts: u64,
+    /// Attempts to globally routable destinations of no known country.
+    pub unknown_attempts: u64,
+    /// Attempts to destinations at home.
+    pub home_attempts: u64,
+    /// Attempts to internal destinations.
+    pub internal_attempts: u64,
+    /// Contacts answered.
+    pub answered: u64,
+    /// Contacts refused.
+    pub refused: u64,
+    /// Contacts unanswered.
+    pub unanswered: u64,
+    /// Contacts first seen in the middle.
+    pub midstream: u64,
+    /// Contacts of which the port showed one direction only.
+    pub one_sided: u64,
+    /// Pulses inside open connections.
+    pub pulses: u64,
+    /// Names asked for in DNS.
+    pub dns_questions: u64,
+}
+
+/// What an event came to, for the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub time: Timestamp,
+    /// The camera.
+    pub camera: CameraId,
+    /// What happened.
+    pub kind: StepKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepKind {
+    /// The camera called the pair's destination.
+    Attempt {
+        /// The pair.
+        pair: PairId,
+        /// Its first attempt ever.
+        first: bool,
+    },
+    /// A contact of the pair has this outcome.
+    Outcome {
+        /// The pair.
+        pair: PairId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The camera knocked on an open connection.
+    Pulse {
+        /// The pair.
+        pair: PairId,
+    },
+    /// The camera asked for a name.
+    Asked {
+        /// The name.
+        name: NameId,
+    },
+}
+
+/// The ledger. One owner; readers get what they ask for in the order of cameras and destinations.
+pub struct Ledger {
+    watch: Arc<WatchList>,
+    geo: Arc<Geo>,
+    limits: LedgerLimits,
+    cameras: Vec<Camera>,
+    camera_index: AHashMap<Identity, CameraId>,
+    pairs: Vec<Option<Pair>>,
+    pair_index: AHashMap<(CameraId, IpAddr), PairId>,
+    /// Where the search for a pair to evict goes on.
+    hand: usize,
+    names: NameTable,
+    /// Places of destinations, looked up once each.
+    places: AHashMap<IpAddr, Arc<Place>>,
+    totals: Totals,
+    evicted_pairs: u64,
+    cameras_left_out: u64,
+    last_aged: Timestamp,
+}
+
+const EVICTION_SAMPLE: usize = 16;
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new(watch: Arc<WatchList>, geo: Arc<Geo>, limits: LedgerLimits) -> Self {
+        Self {
+            watch,
+            geo,
+            limits,
+            cameras: Vec::new(),
+            camera_index: AHashMap::new(),
+            pairs: Vec::new(),
+            pair_index: AHashMap::new(),
+            hand: 0,
+            names: NameTable::new(limits.names),
+            places: AHashMap::new(),
+            totals: Totals::default(),
+            evicted_pairs: 0,
+            cameras_left_out: 0,
+            last_aged: Timestamp::MIN,
+        }
+    }
+
+    /// Takes a new configuration: what was counted stays, places are looked up anew.
+    pub fn reconfigure(&mut self, watch: Arc<WatchList>, geo: Arc<Geo>) {
+        self.watch = watch;
+        self.set_geo(geo);
+    }
+
+    /// Takes new country and owner data. What was counted under the old stays counted so.
+    pub fn set_geo(&mut self, geo: Arc<Geo>) {
+        self.geo = geo;
+        self.places.clear();
+        for pair in self.pairs.iter_mut().flatten() {
+            pair.place = place_of(&mut self.places, &self.geo, pair.address);
+        }
+    }
+
+    /// Takes an event and says what it came to.
+    pub fn take(&mut self, event: &Event) -> Option<Step> {
+        if let (EventKind::Router, Some(mac)) = (&event.kind, event.mac) {
+            self.unmask_router(mac);
+            return None;
+        }
+        let camera = self.camera(event)?;
+        let time = event.time;
+        let kind = match &event.kind {
+            EventKind::Attempt { destination, service } => {
+                self.totals.attempts += 1;
+                match service.protocol {
+                    Protocol::Tcp => self.totals.tcp_attempts += 1,
+                    Protocol::Udp => self.totals.udp_attempts += 1,
+                    Protocol::Icmp => self.totals.icmp_attempts += 1,
+                }
+                let entry = self.cameras.get_mut(camera.0 as usize)?;
+                entry.attempts += 1;
+                let Some(pair) = self.pair(camera, *destination, time) else {
+                    self.totals.internal_attempts += 1;
+                    self.cameras.get_mut(camera.0 as usize)?.count_internal(*service);
+                    return None;
+                };
+                let first = self.count_attempt(camera, pair, *service, time)?;
+                StepKind::Attempt { pair, first }
+            }
+            EventKind::Contact { destination, service, outcome, traffic } => {
+                self.totals.retries += u64::from(traffic.retries);
+                self.totals.one_sided += u64::from(traffic.one_sided);
+                self.count_outcome(camera, *outcome);
+                let pair = self.pair(camera, *destination, time)?;
+                let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
+                entry.seen(*service, time);
+                entry.contact(*outcome, traffic);
+                StepKind::Outcome { pair, outcome: (*outcome)? }
+            }
+            EventKind::Pulse { destination, service } => {
+                self.totals.pulses += 1;
+                let pair = self.pair(camera, *destination, time)?;
+                let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
+                entry.seen(*service, time);
+                entry.pulses += 1;
+                entry.beat.event(time);
+                if entry.place.class == Class::Overseas {
+                    self.cameras.get_mut(camera.0 as usize)?.overseas_beat.event(time);
+                }
+                StepKind::Pulse { pair }
+            }
+            EventKind::Name(seen) => {
+                let name = self.name(camera, event.device, seen, time)?;
+                seen.asked.then_some(StepKind::Asked { name })?
+            }
+            EventKind::Router => return None,
+        };
+        Some(Step { time, camera, kind })
+    }
+
+    /// Does what wants doing now and then: forgets names whose time is over.
+    pub fn age(&mut self, now: Timestamp) {
+        if now.since(self.last_aged).as_secs() >= 60 || now < self.last_aged {
+            self.last_aged = now;
+            self.names.age(now);
+        }
+    }
+
+    fn count_attempt(
+        &mut self,
+        camera: CameraId,
+        pair: PairId,
+        service: crate::net::Service,
+        time: Timestamp,
+    ) -> Option<bool> {
+        let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
+        let first = entry.attempts == 0;
+        entry.attempts += 1;
+        entry.seen(service, time);
+        entry.beat.event(time);
+        let owner = self.cameras.get_mut(camera.0 as usize)?;
+        match entry.place.class {
+            Class::Overseas => {
+                self.totals.overseas_attempts += 1;
+                owner.overseas_attempts += 1;
+                owner.overseas_beat.event(time);
+            }
+            Class::Unknown => {
+                self.totals.unknown_attempts += 1;
+                owner.unknown_attempts += 1;
+            }
+            Class::Home => self.totals.home_attempts += 1,
+            Class::Internal | Class::Special => {
+                self.totals.internal_attempts += 1;
+                owner.count_internal(service);
+            }
+        }
+        // Addresses change under one name: its rhythm is fed by the calls to all of them.
+        if let Some(name) = self.names.of_address(camera, entry.address, time)
+            && let Some(name) = self.names.get_mut(name)
+        {
+            name.beat.event(time);
+        }
+        Some(first)
+    }
+
+    fn count_outcome(&mut self, camera: CameraId, outcome: Option<Outcome>) {
+        let Some(camera) = self.cameras.get_mut(camera.0 as usize) else { return };
+        match outcome {
+            Some(Outcome::Answered) => {
+                self.totals.answered += 1;
+                camera.answered += 1;
+            }
+            Some(Outcome::Refused) => {
+                self.totals.refused += 1;
+                camera.refused += 1;
+            }
+            Some(Outcome::Unanswered) => {
+                self.totals.unanswered += 1;
+                camera.unanswered += 1;
+            }
+            Some(Outcome::Midstream) => self.totals.midstream += 1,
+            None => {}
+        }
+    }
+
+    fn name(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, time: Timestamp) -> Option<NameId> {
+        if seen.asked && seen.kind == crate::track::NameKind::Dns {
+            self.totals.dns_questions += 1;
+        }
+        let id = self.names.take(camera, client, seen, time)?;
+        let name = self.names.names.get(id.0 as usize)?.name.clone();
+        for &address in &seen.addresses {
+            if let Some(pair) = self.pair_index.get(&(camera, address))
+                && let Some(Some(pair)) = self.pairs.get_mut(pair.0 as usize)
+            {
+                pair.add_name(&name);
+            }
+        }
+        Some(id)
+    }
+
+    fn camera(&mut self, event: &Event) -> Option<CameraId> {
+        let identity = match event.mac {
+            Some(mac) => Identity::Mac(mac),
+            None => Identity::Address(event.device),
+        };
+        if let Some(&id) = self.camera_index.get(&identity) {
+            self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
+            return Some(id);
+        }
+        if self.cameras.len() >= self.limits.cameras {
+            self.cameras_left_out += 1;
+            return None;
+        }
+        let configured = self.watch.configured(event.device, event.mac);
+        let id = CameraId(self.cameras.len() as u32);
+        self.cameras.push(Camera::new(identity, event.device, configured, event.time));
+        self.camera_index.insert(identity, id);
+        Some(id)
+    }
+
+    /// The pair of a camera and a destination, made if new. None for internal destinations, which are only counted,
+    /// unless every address is watched.
+    fn pair(&mut self, camera: CameraId, address: IpAddr, time: Timestamp) -> Option<PairId> {
+        if let Some((last, pair)) = self.cameras.get(camera.0 as usize)?.last_pair
+            && last == address
+        {
+            return Some(pair);
+        }
+        let id = if let Some(&id) = self.pair_index.get(&(camera, address)) {
+            id
+        } else {
+            if self.places.len() > self.limits.pairs {
+                self.places.clear();
+            }
+            let place = place_of(&mut self.places, &self.geo, address);
+            if matches!(place.class, Class::Internal | Class::Special) && !self.watch.all && is_inside(address) {
+                return None;
+            }
+            self.new_pair(camera, address, place, time)?
+        };
+        self.cameras.get_mut(camera.0 as usize)?.last_pair = Some((address, id));
+        Some(id)
+    }
+
+    fn new_pair(&mut self, camera: CameraId, address: IpAddr, place: Arc<Place>, time: Timestamp) -> Option<PairId> {
+        let mut pair = Pair::new(camera, address, place, time);
+        if let Some(name) = self.names.of_address(camera, address, time)
+            && let Some(name) = self.names.names.get(name.0 as usize)
+        {
+            pair.add_name(&name.name);
+        }
+        let owner = self.cameras.get_mut(camera.0 as usize)?;
+        owner.destinations += 1;
+        owner.overseas_destinations += u32::from(pair.place.class == Class::Overseas);
+        let id = if self.pair_index.len() >= self.limits.pairs { self.evict_pair()? } else { PairId(self.pairs.len() as u32) };
+        match self.pairs.get_mut(id.0 as usize) {
+            Some(place) => *place = Some(pair),
+            None => self.pairs.push(Some(pair)),
+        }
+        self.pair_index.insert((camera, address), id);
+        Some(id)
+    }
+
+    /// Makes room: of some neighbours the pair with the fewest attempts leaves, among equals the one silent longest.
+    fn evict_pair(&mut self) -> Option<PairId> {
+        let length = self.pairs.len();
+        let at = (0..EVICTION_SAMPLE.min(length))
+            .map(|step| (self.hand + step) % length)
+            .min_by_key(|&at| self.pairs[at].as_ref().map(|pair| (pair.attempts + pair.pulses, pair.last)))?;
+        self.hand = (at + 1) % length;
+        let pair = self.pairs[at].take()?;
+        self.pair_index.remove(&(pair.camera, pair.address));
+        let camera = self.cameras.get_mut(pair.camera.0 as usize)?;
+        camera.last_pair = None;
+        self.evicted_pairs += 1;
+        Some(PairId(at as u32))
+    }
+
+    /// What was recognised by a router's MAC, and not configured, is no camera.
+    fn unmask_router(&mut self, mac: Mac) {
+        if let Some(id) = self.camera_index.get(&Identity::Mac(mac))
+            && let Some(camera) = self.cameras.get_mut(id.0 as usize)
+        {
+            camera.behind_router = !camera.configured;
+        }
+    }
+
+    /// Sums over everything.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Pairs that left because the table was full.
+    pub fn evicted_pairs(&self) -> u64 {
+        self.evicted_pairs
+    }
+
+    /// Events of devices for which there was no room.
+    pub fn cameras_left_out(&self) -> u64 {
+        self.cameras_left_out
+    }
+
+    /// Names for which there was no room.
+    pub fn names_left_out(&self) -> u64 {
+        self.names.left_out
+    }
+
+    /// A camera.
+    pub fn camera_of(&self, id: CameraId) -> Option<&Camera> {
+        self.cameras.get(id.0 as usize)
+    }
+
+    /// A pair, if it was not evicted.
+    pub fn pair_of(&self, id: PairId) -> Option<&Pair> {
+        self.pairs.get(id.0 as usize)?.as_ref()
+    }
+
+    /// A name.
+    pub fn name_of(&self, id: NameId) -> Option<&NamePair> {
+        self.names.names.get(id.0 as usize)
+    }
+
+    /// Every camera, without those that turned out to be behind a router, in the order in which they were seen.
+    pub fn cameras(&self) -> impl Iterator<Item = (CameraId, &Camera)> {
+        (0..).map(CameraId).zip(&self.cameras).filter(|(_, camera)| !camera.behind_router)
+    }
+
+    /// Every pair of the cameras that [`Ledger::cameras`] gives, in no particular order.
+    pub fn pairs(&self) -> impl Iterator<Item = (PairId, &Pair)> {
+        (0..).map(PairId).zip(&self.pairs).filter_map(|(id, pair)| {
+            let pair = pair.as_ref()?;
+            (!self.camera_of(pair.camera)?.behind_router).then_some((id, pair))
+        })
+    }
+
+    /// Every name of the cameras that [`Ledger::cameras`] gives, in the order in which they were seen.
+    pub fn names(&self) -> impl Iterator<Item = (NameId, &NamePair)> {
+        (0..)
+            .map(NameId)
+            .zip(&self.names.names)
+            .filter(|(_, name)| self.camera_of(name.camera).is_some_and(|camera| !camera.behind_router))
+    }
+
+    /// The country and owner data in use.
+    pub fn geo(&self) -> &Arc<Geo> {
+        &self.geo
+    }
+}
+
+fn is_inside(address: IpAddr) -> bool {
+    !matches!(crate::net::space(address), crate::net::Space::Reserved)
+}
+
+fn place_of(places: &mut AHashMap<IpAddr, Arc<Place>>, geo: &Geo, address: IpAddr) -> Arc<Place> {
+    places.entry(address).or_insert_with(|| Arc::new(geo.place(address))).clone()
+}

@@ -1,0 +1,128 @@
+//! A camera and a destination that it called.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::beat::Beat;
+use super::camera::CameraId;
+use crate::geo::Place;
+use crate::net::Service;
+use crate::time::Timestamp;
+use crate::track::{Outcome, Traffic};
+
+/// A pair's place in the ledger. Used again after the pair was evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairId(pub(super) u32);
+
+/// Services and names kept of one pair.
+const MAX_EACH: usize = 8;
+
+/// A camera × destination: the line of the ledger.
+#[derive(Debug)]
+pub struct Pair {
+    /// The camera.
+    pub camera: CameraId,
+    /// The destination.
+    pub address: IpAddr,
+    /// Where the destination is and whose it is.
+    pub place: Arc<Place>,
+    /// Names the camera used for it, in the order in which it did; at most 8.
+    pub names: Vec<Arc<str>>,
+    /// What was called there, first seen first; at most 8.
+    pub services: Vec<Service>,
+    /// Attempts.
+    pub attempts: u64,
+    /// Retries.
+    pub retries: u64,
+    /// Contacts answered.
+    pub answered: u64,
+    /// Contacts refused.
+    pub refused: u64,
+    /// Contacts unanswered.
+    pub unanswered: u64,
+    /// Contacts first seen in the middle.
+    pub midstream: u64,
+    /// Pulses inside open connections.
+    pub pulses: u64,
+    /// Contacts of which the port showed one direction only.
+    pub one_sided: u64,
+    /// Bytes of IP packets from the camera.
+    pub bytes_out: u64,
+    /// Bytes of IP packets to the camera.
+    pub bytes_in: u64,
+    /// Packets from the camera.
+    pub packets_out: u64,
+    /// Packets to the camera.
+    pub packets_in: u64,
+    /// First event.
+    pub first: Timestamp,
+    /// Last event.
+    pub last: Timestamp,
+    /// The rhythm of attempts and pulses.
+    pub beat: Beat,
+}
+
+impl Pair {
+    pub(super) fn new(camera: CameraId, address: IpAddr, place: Arc<Place>, now: Timestamp) -> Self {
+        Self {
+            camera,
+            address,
+            place,
+            names: Vec::new(),
+            services: Vec::new(),
+            attempts: 0,
+            retries: 0,
+            answered: 0,
+            refused: 0,
+            unanswered: 0,
+            midstream: 0,
+            pulses: 0,
+            one_sided: 0,
+            bytes_out: 0,
+            bytes_in: 0,
+            packets_out: 0,
+            packets_in: 0,
+            first: now,
+            last: now,
+            beat: Beat::default(),
+        }
+    }
+
+    pub(super) fn seen(&mut self, service: Service, time: Timestamp) {
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+        if !self.services.contains(&service) && self.services.len() < MAX_EACH {
+            self.services.push(service);
+        }
+    }
+
+    /// Adds a name; false if it was there already or there is no room.
+    pub(super) fn add_name(&mut self, name: &Arc<str>) -> bool {
+        let new = !self.names.contains(name) && self.names.len() < MAX_EACH;
+        if new {
+            self.names.push(name.clone());
+        }
+        new
+    }
+
+    pub(super) fn contact(&mut self, outcome: Option<Outcome>, traffic: &Traffic) {
+        match outcome {
+            Some(Outcome::Answered) => self.answered += 1,
+            Some(Outcome::Refused) => self.refused += 1,
+            Some(Outcome::Unanswered) => self.unanswered += 1,
+            Some(Outcome::Midstream) => self.midstream += 1,
+            None => {}
+        }
+        self.retries += u64::from(traffic.retries);
+        self.one_sided += u64::from(traffic.one_sided);
+        self.bytes_out += traffic.bytes_out;
+        self.bytes_in += traffic.bytes_in;
+        self.packets_out += u64::from(traffic.packets_out);
+        self.packets_in += u64::from(traffic.packets_in);
+    }
+
+    /// Whether nobody ever answered, as far as is known.
+    pub fn never_answered(&self) -> bool {
+        self.answered == 0 && self.midstream == 0 && self.unanswered + self.refused > 0
+    }
+}

@@ -1,0 +1,282 @@
+//! The JSON document of `camwatch read --json`: a contract. Keys are added, never renamed; the order is stable.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::alert::Alert;
+use crate::analyse::beat::{Level, Score};
+use crate::analyse::{Camera, Ledger, NamePair, Pair, Totals};
+use crate::device::DeviceKind;
+use crate::geo::Class;
+use crate::net::Mac;
+use crate::time::Timestamp;
+use crate::track::NameKind;
+
+/// What was read.
+#[derive(Debug, Clone, Serialize, Default)]
+pub struct Capture {
+    /// The files, as they were named.
+    pub files: Vec<String>,
+    /// Packets read.
+    pub packets: u64,
+    /// Bytes of these packets on the wire.
+    pub bytes: u64,
+    /// The earliest packet.
+    pub first: Option<Timestamp>,
+    /// The latest packet.
+    pub last: Option<Timestamp>,
+    /// Packets that could not be decoded.
+    pub undecoded: u64,
+    /// Why not, with how many.
+    pub undecoded_causes: BTreeMap<String, u64>,
+    /// Packets that the mirror port showed a second time; they count once.
+    pub duplicates: u64,
+    /// Internal video packets that were counted and passed over.
+    pub passed_over: u64,
+    /// Where a file is damaged; what stands before is reported.
+    pub damaged: Option<String>,
+    /// Every damage, when there is more than one file.
+    pub damages: Vec<String>,
+}
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    camwatch: &'static str,
+    capture: &'a Capture,
+    totals: &'a Totals,
+    tables: Tables,
+    cameras: Vec<CameraEntry<'a>>,
+    pairs: Vec<PairEntry<'a>>,
+    names: Vec<NameEntry<'a>>,
+    alerts: &'a [Alert],
+    sources: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tables {
+    evicted_flows: u64,
+    evicted_pairs: u64,
+    cameras_left_out: u64,
+    names_left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CameraEntry<'a> {
+    id: &'a str,
+    addresses: &'a [IpAddr],
+    mac: Option<Mac>,
+    vendor: Option<&'static str>,
+    kind: DeviceKind,
+    name: Option<&'a str>,
+    site: Option<&'a str>,
+    tags: &'a [String],
+    attempts: u64,
+    overseas_attempts: u64,
+    unknown_attempts: u64,
+    internal_attempts: u64,
+    internal_services: BTreeMap<String, u64>,
+    answered: u64,
+    refused: u64,
+    unanswered: u64,
+    destinations: u32,
+    overseas_destinations: u32,
+    countries: BTreeMap<String, u64>,
+    first: Timestamp,
+    last: Timestamp,
+    /// The rhythm of the calls to all overseas destinations together.
+    beat: Option<BeatEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct PairEntry<'a> {
+    camera: &'a str,
+    address: IpAddr,
+    names: Vec<&'a str>,
+    country: Option<String>,
+    owner: Option<String>,
+    owner_country: Option<String>,
+    overseas: bool,
+    class: Class,
+    protocols: Vec<String>,
+    attempts: u64,
+    retries: u64,
+    answered: u64,
+    refused: u64,
+    unanswered: u64,
+    midstream: u64,
+    pulses: u64,
+    bytes_out: u64,
+    bytes_in: u64,
+    packets_out: u64,
+    packets_in: u64,
+    first: Timestamp,
+    last: Timestamp,
+    beat: BeatEntry,
+}
+
+#[derive(Debug, Serialize)]
+struct NameEntry<'a> {
+    client: IpAddr,
+    kind: NameKind,
+    name: &'a str,
+    addresses: Vec<IpAddr>,
+    camera: &'a str,
+    asked: u64,
+    first: Timestamp,
+    last: Timestamp,
+    beat: BeatEntry,
+}
+
+/// A rhythm: a pair without one has its score (0 is a score) and no level.
+#[derive(Debug, Serialize)]
+struct BeatEntry {
+    score: f64,
+    level: Option<Level>,
+    period_s: f64,
+    spread_s: f64,
+    cover: f64,
+    fits: u32,
+    of: u32,
+    burst: f64,
+}
+
+impl BeatEntry {
+    fn new(score: Option<Score>) -> Self {
+        let Some(score) = score else {
+            return Self { score: 0.0, level: None, period_s: 0.0, spread_s: 0.0, cover: 0.0, fits: 0, of: 0, burst: 0.0 };
+        };
+        let three = |value: f64| (value * 1000.0).round() / 1000.0;
+        Self {
+            score: three(score.score),
+            level: score.level(),
+            period_s: three(score.period_s),
+            spread_s: three(score.spread_s),
+            cover: three(score.cover),
+            fits: score.fits,
+            of: score.of,
+            burst: three(score.burst),
+        }
+    }
+}
+
+impl<'a> Document<'a> {
+    /// Everything that `ledger` and `alerts` hold, as of `now`. `evicted_flows` is the tracker's.
+    pub fn new(capture: &'a Capture, ledger: &'a Ledger, alerts: &'a [Alert], evicted_flows: u64) -> Self {
+        let now = capture.last.unwrap_or(Timestamp::MIN);
+        let mut pairs: Vec<&Pair> = ledger.pairs().map(|(_, pair)| pair).collect();
+        pairs.sort_unstable_by(|a, b| {
+            let id = |pair: &Pair| ledger.camera_of(pair.camera).map(|camera| camera.id.as_str());
+            id(a).cmp(&id(b)).then(a.camera.cmp(&b.camera)).then(a.address.cmp(&b.address))
+        });
+        let mut countries: BTreeMap<_, BTreeMap<String, u64>> = BTreeMap::new();
+        for pair in &pairs {
+            if let Some(country) = pair.place.country_text()
+                && pair.attempts > 0
+            {
+                *countries.entry(pair.camera).or_default().entry(country).or_default() += pair.attempts;
+            }
+        }
+        let mut cameras: Vec<_> = ledger.cameras().collect();
+        cameras.sort_by(|(_, a), (_, b)| worst_first(a, b));
+        let mut names: Vec<&NamePair> = ledger.names().map(|(_, name)| name).collect();
+        names.sort_by(|a, b| (a.client, a.kind, &a.name, a.camera).cmp(&(b.client, b.kind, &b.name, b.camera)));
+        Self {
+            camwatch: env!("CARGO_PKG_VERSION"),
+            capture,
+            totals: ledger.totals(),
+            tables: Tables {
+                evicted_flows,
+                evicted_pairs: ledger.evicted_pairs(),
+                cameras_left_out: ledger.cameras_left_out(),
+                names_left_out: ledger.names_left_out(),
+            },
+            cameras: cameras
+                .into_iter()
+                .map(|(id, camera)| camera_entry(camera, countries.remove(&id).unwrap_or_default(), now))
+                .collect(),
+            pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
+            names: names.into_iter().map(|name| name_entry(name, ledger, now)).collect(),
+            alerts,
+            sources: ledger.geo().sources().iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The order of cameras for people and machines: most overseas attempts first, then most attempts, then by id.
+pub(super) fn worst_first(a: &Camera, b: &Camera) -> std::cmp::Ordering {
+    (b.overseas_attempts, b.attempts).cmp(&(a.overseas_attempts, a.attempts)).then_with(|| a.id.cmp(&b.id))
+}
+
+fn camera_entry(camera: &Camera, countries: BTreeMap<String, u64>, now: Timestamp) -> CameraEntry<'_> {
+    CameraEntry {
+        id: &camera.id,
+        addresses: &camera.addresses,
+        mac: camera.mac,
+        vendor: camera.vendor,
+        kind: camera.kind,
+        name: camera.name.as_deref(),
+        site: camera.site.as_deref(),
+        tags: &camera.tags,
+        attempts: camera.attempts,
+        overseas_attempts: camera.overseas_attempts,
+        unknown_attempts: camera.unknown_attempts,
+        internal_attempts: camera.internal_attempts,
+        internal_services: camera.internal_services.iter().map(|(service, n)| (service.to_string(), *n)).collect(),
+        answered: camera.answered,
+        refused: camera.refused,
+        unanswered: camera.unanswered,
+        destinations: camera.destinations,
+        overseas_destinations: camera.overseas_destinations,
+        countries,
+        first: camera.first,
+        last: camera.last,
+        beat: camera.overseas_beat.score(now).filter(|score| score.level().is_some()).map(|s| BeatEntry::new(Some(s))),
+    }
+}
+
+fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEntry<'a> {
+    PairEntry {
+        camera: ledger.camera_of(pair.camera).map_or("", |camera| &camera.id),
+        address: pair.address,
+        names: pair.names.iter().map(AsRef::as_ref).collect(),
+        country: pair.place.country_text(),
+        owner: pair.place.owner_text(),
+        owner_country: pair.place.owner_country.map(|country| country.to_string()),
+        overseas: pair.place.class == Class::Overseas,
+        class: pair.place.class,
+        protocols: pair.services.iter().map(ToString::to_string).collect(),
+        attempts: pair.attempts,
+        retries: pair.retries,
+        answered: pair.answered,
+        refused: pair.refused,
+        unanswered: pair.unanswered,
+        midstream: pair.midstream,
+        pulses: pair.pulses,
+        bytes_out: pair.bytes_out,
+        bytes_in: pair.bytes_in,
+        packets_out: pair.packets_out,
+        packets_in: pair.packets_in,
+        first: pair.first,
+        last: pair.last,
+        beat: BeatEntry::new(pair.beat.score(now)),
+    }
+}
+
+fn name_entry<'a>(name: &'a NamePair, ledger: &'a Ledger, now: Timestamp) -> NameEntry<'a> {
+    let mut addresses = name.addresses.clone();
+    addresses.sort_unstable();
+    NameEntry {
+        client: name.client,
+        kind: name.kind,
+        name: &name.name,
+        addresses,
+        camera: ledger.camera_of(name.camera).map_or("", |camera| &camera.id),
+        asked: name.asked,
+        first: name.first,
+        last: name.last,
+        beat: BeatEntry::new(name.beat.score(now)),
+    }
+}
