@@ -1,6 +1,26 @@
 //! Bytes in, one borrowed [`Packet`] out: link types, tunnels, IP, transport.
+//!
+//! The [`Decoder`] unwraps a frame down to its innermost IP packet. It trusts no length that a packet states, allocates
+//! nothing per packet, and says by a [`Cause`] why it gave up. [`Prefilter`] passes over internal video before any of that,
+//! [`Duplicates`] tells a packet that the mirror port shows twice.
+
+mod cause;
+mod decoder;
+mod duplicate;
+mod ip;
+mod link;
+mod prefilter;
+mod reassemble;
+mod transport;
+mod tunnel;
+mod wireless;
 
 use std::net::IpAddr;
+
+pub use cause::{CAUSES, Cause, Causes, link_name};
+pub use decoder::{DecodeOptions, Decoded, Decoder};
+pub use duplicate::Duplicates;
+pub use prefilter::Prefilter;
 
 use crate::net::Mac;
 use crate::time::Timestamp;
@@ -20,6 +40,11 @@ pub struct Packet<'a> {
     pub destination: IpAddr,
     /// Bytes of the IP packet, headers included, as its own header says (or the frame, where that says 0).
     pub length: u32,
+    /// What, beside addresses and ports, tells it from other packets: the IPv4 identification and the transport
+    /// checksum. Equal for the same packet seen twice, also with another TTL, tag or tunnel.
+    pub mark: u32,
+    /// Put together from fragments that were given before: `length` is then that of the last one.
+    pub reassembled: bool,
     /// What it carries.
     pub payload: Transport<'a>,
 }
