@@ -24,3 +24,4 @@ pub mod net;
 pub mod source;
 pub mod time;
 pub mod track;
+pub mod geo;
