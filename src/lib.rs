@@ -18,10 +18,15 @@
 //! [`cli`] is one file per command. Lower rooms never import upper ones. Everything before the sinks runs on
 //! capture time, so reading a file and watching live give the same findings.
 
+pub mod alert;
+pub mod analyse;
+pub mod config;
 pub mod decode;
 pub mod device;
+pub mod geo;
 pub mod net;
+pub mod rules;
+pub mod settings;
 pub mod source;
 pub mod time;
 pub mod track;
-pub mod geo;

@@ -92,6 +92,26 @@ impl fmt::Display for Service {
     }
 }
 
+/// What was wrong with a text that should have been a service.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no service: write tcp/443, udp/123 or icmp")]
+pub struct ParseServiceError(String);
+
+impl FromStr for Service {
+    type Err = ParseServiceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ParseServiceError(text.to_owned());
+        let (protocol, port) = match text.split_once('/') {
+            Some(("tcp", port)) => (Protocol::Tcp, port),
+            Some(("udp", port)) => (Protocol::Udp, port),
+            None if text == "icmp" => (Protocol::Icmp, "0"),
+            _ => return Err(wrong()),
+        };
+        Ok(Self { protocol, port: port.parse().map_err(|_| wrong())? })
+    }
+}
+
 /// Whether an address is globally routable, and if not, why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Space {

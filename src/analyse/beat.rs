@@ -218,7 +218,9 @@ impl Beat {
             let (gaps, count) = scale.sorted();
             let gap_s = gap_ms as f64 / 1000.0;
             let Some(fit) = best_fit(&gaps[..count], gap_s) else { continue };
-            let Some(score) = weigh(&fit, &gaps[..count], gap_s, scale.beats, scales[0].beats, span_s) else { continue };
+            let Some(score) = weigh(&fit, &gaps[..count], gap_s, scale.beats, scales[0].beats, span_s) else {
+                continue;
+            };
             if best.is_none_or(|best| score.score > best.score) {
                 best = Some(score);
             }
@@ -319,7 +321,11 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let sorted = &mut sorted[..count];
     sorted.sort_unstable_by(f64::total_cmp);
     let middle = count / 2;
-    if count % 2 == 1 { sorted.get(middle).copied() } else { Some((sorted.get(middle.checked_sub(1)?)? + sorted.get(middle)?) / 2.0) }
+    if count % 2 == 1 {
+        sorted.get(middle).copied()
+    } else {
+        Some((sorted.get(middle.checked_sub(1)?)? + sorted.get(middle)?) / 2.0)
+    }
 }
 
 #[cfg(test)]
@@ -372,7 +378,12 @@ mod tests {
         let (beat, now) = series(beats);
         assert!(beat.score(now).unwrap().level() >= Some(Level::Beacon));
         let mut at = 0.0;
-        let jittered: Vec<f64> = (0..100).map(|_| { at += 30.0 * (0.65 + 0.7 * noise()); at }).collect();
+        let jittered: Vec<f64> = (0..100)
+            .map(|_| {
+                at += 30.0 * (0.65 + 0.7 * noise());
+                at
+            })
+            .collect();
         let (beat, now) = series(jittered);
         assert!(beat.score(now).unwrap().level() >= Some(Level::Beacon));
     }
@@ -383,7 +394,12 @@ mod tests {
         for seed in 0..200 {
             let mut noise = noise(seed);
             let mut at = 0.0;
-            let events: Vec<f64> = (0..80).map(|_| { at -= 40.0 * (1.0 - noise()).ln(); at }).collect();
+            let events: Vec<f64> = (0..80)
+                .map(|_| {
+                    at -= 40.0 * (1.0 - noise()).ln();
+                    at
+                })
+                .collect();
             let (beat, now) = series(events);
             crossed += u32::from(beat.score(now).is_some_and(|score| score.score >= 6.0));
         }

@@ -79,7 +79,12 @@ pub struct Camera {
 }
 
 impl Camera {
-    pub(super) fn new(identity: Identity, address: IpAddr, configured: Option<&device::Camera>, now: Timestamp) -> Self {
+    pub(super) fn new(
+        identity: Identity,
+        address: IpAddr,
+        configured: Option<&device::Camera>,
+        now: Timestamp,
+    ) -> Self {
         let mac = match identity {
             Identity::Mac(mac) => Some(mac),
             Identity::Address(_) => None,

@@ -359,7 +359,11 @@ impl Ledger {
         let owner = self.cameras.get_mut(camera.0 as usize)?;
         owner.destinations += 1;
         owner.overseas_destinations += u32::from(pair.place.class == Class::Overseas);
-        let id = if self.pair_index.len() >= self.limits.pairs { self.evict_pair()? } else { PairId(self.pairs.len() as u32) };
+        let id = if self.pair_index.len() >= self.limits.pairs {
+            self.evict_pair()?
+        } else {
+            PairId(self.pairs.len() as u32)
+        };
         match self.pairs.get_mut(id.0 as usize) {
             Some(place) => *place = Some(pair),
             None => self.pairs.push(Some(pair)),

@@ -58,13 +58,7 @@ impl NameTable {
         Self { names: Vec::new(), by_name: AHashMap::new(), by_address: AHashMap::new(), limit, left_out: 0 }
     }
 
-    pub(super) fn take(
-        &mut self,
-        camera: CameraId,
-        client: IpAddr,
-        seen: &NameSeen,
-        now: Timestamp,
-    ) -> Option<NameId> {
+    pub(super) fn take(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, now: Timestamp) -> Option<NameId> {
         let key = (camera, client, seen.kind, Arc::<str>::from(seen.name.as_str()));
         let id = match self.by_name.get(&key) {
             Some(&id) => id,
@@ -100,7 +94,8 @@ impl NameTable {
             if !entry.addresses.contains(&address) && entry.addresses.len() < MAX_ADDRESSES {
                 entry.addresses.push(address);
             }
-            if self.by_address.len() < self.limit.saturating_mul(4) || self.by_address.contains_key(&(camera, address)) {
+            if self.by_address.len() < self.limit.saturating_mul(4) || self.by_address.contains_key(&(camera, address))
+            {
                 self.by_address.insert((camera, address), (id, until));
             }
         }

@@ -1,5 +1,6 @@
 //! Packets that a mirror port shows twice: both directions of two ports, both sides of a router or of a tunnel.
 
+use std::time::Duration;
 
 use super::{Packet, Transport};
 use crate::time::Timestamp;

@@ -60,7 +60,8 @@ impl Owners {
         let system = match address {
             IpAddr::V4(v4) => {
                 let (starts, systems) = self.v4;
-                let after = upper_bound(starts.len() / 4, |at| word(starts, at).is_some_and(|start| start <= v4.into()));
+                let after =
+                    upper_bound(starts.len() / 4, |at| word(starts, at).is_some_and(|start| start <= v4.into()));
                 word(systems, after.checked_sub(1)?)?
             }
             IpAddr::V6(v6) => {

@@ -270,7 +270,10 @@ mod tests {
         let place = |text: &str| geo.place(text.parse().unwrap());
         assert_eq!(place("52.56.34.1").country_text().unwrap(), "GB or US");
         assert_eq!(place("52.56.34.1").class, Class::Unknown);
-        assert_eq!((place("3.250.10.20").country_text().unwrap().as_str(), place("3.250.10.20").class), ("IE or US", Class::Overseas));
+        assert_eq!(
+            (place("3.250.10.20").country_text().unwrap().as_str(), place("3.250.10.20").class),
+            ("IE or US", Class::Overseas)
+        );
         let options = GeoOptions { databases, country_source: Some("by-place".to_owned()), ..GeoOptions::default() };
         assert_eq!(Geo::open(&options).unwrap().place("52.56.34.1".parse().unwrap()).class, Class::Home);
     }

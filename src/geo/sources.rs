@@ -75,7 +75,7 @@ pub(super) fn built_in(question: Question) -> SourceInfo {
     };
     let found = BUILT_IN.iter().find(|source| source.name == name);
     let built_s = found
-        .and_then(|source| source.date.to_zoned(jiff::tz::TimeZone::UTC).ok())
+        .and_then(|source| source.date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok())
         .map_or(0, |date| date.timestamp().as_second());
     SourceInfo {
         question,

@@ -1,0 +1,75 @@
+//! The configuration written back, with every default filled in.
+
+use std::fmt::{Display, Write};
+
+use super::Config;
+use crate::device::DeviceKind;
+
+pub(super) fn text(config: &Config) -> String {
+    let mut out = String::new();
+    write(&mut out, config).unwrap_or_default();
+    out
+}
+
+/// A TOML basic string.
+fn quoted(value: impl Display) -> String {
+    let escaped: String = value
+        .to_string()
+        .chars()
+        .map(|c| match c {
+            '"' => "\\\"".to_owned(),
+            '\\' => "\\\\".to_owned(),
+            c if c.is_control() => format!("\\u{:04x}", c as u32),
+            c => c.to_string(),
+        })
+        .collect();
+    format!("\"{escaped}\"")
+}
+
+fn list(values: impl IntoIterator<Item = impl Display>) -> String {
+    let quoted: Vec<String> = values.into_iter().map(quoted).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+fn write(out: &mut String, config: &Config) -> std::fmt::Result {
+    let Config { home, internal, capture, watch, cameras, geo, limits, alerts_output, http_listen, log, rules } =
+        config;
+    writeln!(out, "home = {}\ninternal = {}\n", list(home), list(internal))?;
+    writeln!(out, "[capture]\ninterfaces = {}", list(&capture.interfaces))?;
+    writeln!(out, "promiscuous = {}\nsnaplen = {}", capture.promiscuous, capture.snaplen)?;
+    writeln!(out, "ring = {}\nfilter = {}", capture.ring_bytes, quoted(&capture.filter))?;
+    writeln!(out, "vxlan_ports = {:?}\n", capture.vxlan_ports)?;
+    writeln!(out, "[watch]\nall = {}\nvendors = {}", watch.all, watch.vendors)?;
+    writeln!(out, "router_addresses = {}\n", watch.router_addresses)?;
+    writeln!(out, "[geo]\ndatabases = {}", list(geo.databases.iter().map(|path| path.display())))?;
+    if let Some(source) = &geo.country_source {
+        writeln!(out, "country_source = {}", quoted(source))?;
+    }
+    writeln!(out, "\n[limits]\nflows = {}\ncameras = {}", limits.flows, limits.cameras)?;
+    writeln!(out, "pairs = {}\nnames = {}\n", limits.pairs, limits.names)?;
+    writeln!(out, "[alerts]\noutput = {}\n", quoted(alerts_output.display()))?;
+    let listen = http_listen.map_or_else(String::new, |listen| listen.to_string());
+    writeln!(out, "[http]\nlisten = {}\n", quoted(listen))?;
+    writeln!(out, "[log]\nformat = {}", quoted(if log.json { "json" } else { "text" }))?;
+    writeln!(out, "level = {}\n", quoted(&log.level))?;
+    // Every rule in force stands below, the built-in ones too.
+    writeln!(out, "[rules]\ndefaults = false")?;
+    for camera in cameras {
+        writeln!(out, "\n[[camera]]")?;
+        for (key, value) in [("name", &camera.name), ("site", &camera.site)] {
+            if let Some(value) = value {
+                writeln!(out, "{key} = {}", quoted(value))?;
+            }
+        }
+        if let Some(mac) = camera.mac {
+            writeln!(out, "mac = {}", quoted(mac))?;
+        }
+        let kind = if camera.kind == DeviceKind::Recorder { "recorder" } else { "camera" };
+        writeln!(out, "address = {}\nrange = {}", list(&camera.addresses), list(&camera.ranges))?;
+        writeln!(out, "tags = {}\nkind = {}", list(&camera.tags), quoted(kind))?;
+    }
+    for rule in rules {
+        writeln!(out, "\n[[rule]]\n{}", rule.source)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Which cameras and destinations a rule is about.
+
+use globset::{Glob, GlobMatcher};
+use ipnet::IpNet;
+
+use crate::analyse::{Camera, Pair};
+use crate::geo::{Class, Country};
+use crate::net::Service;
+use crate::settings::{Problems, Section};
+
+/// The narrowing that all kinds of rules share. What is empty narrows nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Narrow {
+    classes: Vec<Class>,
+    countries: Vec<Country>,
+    not_countries: Vec<Country>,
+    owners: Vec<GlobMatcher>,
+    owner_countries: Vec<Country>,
+    names: Vec<GlobMatcher>,
+    not_names: Vec<GlobMatcher>,
+    addresses: Vec<IpNet>,
+    not_addresses: Vec<IpNet>,
+    services: Vec<Service>,
+    not_services: Vec<Service>,
+    cameras: Vec<GlobMatcher>,
+    sites: Vec<GlobMatcher>,
+    tags: Vec<String>,
+}
+
+impl Narrow {
+    /// Reads the keys of a rule that narrow it.
+    pub fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Self {
+        let mut globs = |key, section: &mut Section<'_, '_>| {
+            let patterns: Vec<String> = section.list(key, problems).unwrap_or_default();
+            let mut matchers = Vec::new();
+            for pattern in patterns {
+                match Glob::new(&pattern.to_lowercase()) {
+                    Ok(glob) => matchers.push(glob.compile_matcher()),
+                    Err(error) => {
+                        problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text"))
+                    }
+                }
+            }
+            matchers
+        };
+        let owners = globs("owners", section);
+        let names = globs("names", section);
+        let not_names = globs("not_names", section);
+        let cameras = globs("cameras", section);
+        let sites = globs("sites", section);
+        let classes = [
+            ("overseas", &[Class::Overseas][..]),
+            ("unknown", &[Class::Unknown]),
+            ("home", &[Class::Home]),
+            ("abroad", &[Class::Overseas, Class::Unknown]),
+            ("any", &[]),
+        ];
+        Self {
+            classes: section.one_of("class", &classes, problems).unwrap_or(&[Class::Overseas]).to_vec(),
+            countries: section.list("countries", problems).unwrap_or_default(),
+            not_countries: section.list("not_countries", problems).unwrap_or_default(),
+            owners,
+            owner_countries: section.list("owner_countries", problems).unwrap_or_default(),
+            names,
+            not_names,
+            addresses: section.list("addresses", problems).unwrap_or_default(),
+            not_addresses: section.list("not_addresses", problems).unwrap_or_default(),
+            services: section.list("services", problems).unwrap_or_default(),
+            not_services: section.list("not_services", problems).unwrap_or_default(),
+            cameras,
+            sites,
+            tags: section.list("tags", problems).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a rule is about a camera's calls to a destination.
+    pub fn covers(&self, camera: &Camera, pair: &Pair) -> bool {
+        let any = |matchers: &[GlobMatcher], text: &str| matchers.iter().any(|glob| glob.is_match(text.to_lowercase()));
+        let either = |list_is_empty: bool, found: bool| list_is_empty || found;
+        let place = &pair.place;
+        either(self.classes.is_empty(), self.classes.contains(&place.class))
+            && either(self.countries.is_empty(), place.countries.iter().any(|country| self.countries.contains(country)))
+            && !place.countries.iter().any(|country| self.not_countries.contains(country))
+            && either(self.owners.is_empty(), place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
+            && either(
+                self.owner_countries.is_empty(),
+                place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)),
+            )
+            && either(self.names.is_empty(), pair.names.iter().any(|name| any(&self.names, name)))
+            && !pair.names.iter().any(|name| any(&self.not_names, name))
+            && either(self.addresses.is_empty(), self.addresses.iter().any(|range| range.contains(&pair.address)))
+            && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
+            && either(self.services.is_empty(), pair.services.iter().any(|service| self.services.contains(service)))
+            && !(!pair.services.is_empty() && pair.services.iter().all(|service| self.not_services.contains(service)))
+            && either(self.cameras.is_empty(), any(&self.cameras, &camera.id))
+            && either(self.sites.is_empty(), camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
+            && either(self.tags.is_empty(), camera.tags.iter().any(|tag| self.tags.contains(tag)))
+    }
+}

@@ -1,0 +1,221 @@
+//! `kind = "rate"`: attempts over a sliding window.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ahash::AHashMap;
+use serde_json::json;
+
+use super::{Condition, Kind, Rule};
+use crate::alert::{Finding, GroupKey};
+use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
+use crate::settings::{Problems, Section, duration_text};
+use crate::time::Timestamp;
+
+/// How fine the window slides: in this many steps.
+const STEPS: usize = 30;
+/// Subjects that are counted at a time; the rest is left out until others are quiet.
+const MAX_SUBJECTS: usize = 200_000;
+
+/// Whose attempts are added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Per {
+    Camera,
+    CameraCountry,
+    CameraDestination,
+}
+
+/// A rate, as declared.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    per: Per,
+    attempts: u64,
+    clear: u64,
+    window: Duration,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
+    let words = [
+        ("camera", Per::Camera),
+        ("camera and country", Per::CameraCountry),
+        ("camera and destination", Per::CameraDestination),
+    ];
+    let per = section.one_of("per", &words, problems).unwrap_or(Per::CameraDestination);
+    let attempts: Option<u64> = section.get("attempts", problems);
+    let window = section.get("window", problems).unwrap_or(Duration::from_secs(900));
+    let clear = section.get("clear", problems);
+    let Some(attempts) = attempts else {
+        problems.add(section.span(), "a rate rule needs `attempts`: how many within the window are too many");
+        return None;
+    };
+    if attempts == 0 || window < Duration::from_secs(10) || window > Duration::from_secs(86_400) {
+        let message = "`attempts` must be 1 or more, and `window` between 10 s and 24 h";
+        problems.add(section.span_of("attempts"), message);
+        return None;
+    }
+    let clear = clear.unwrap_or(attempts * 4 / 5);
+    if clear > attempts {
+        problems.add(section.span_of("clear"), format!("`clear` must not be above `attempts` ({attempts})"));
+    }
+    Some(Kind::Rate(Rate { per, attempts, clear, window }))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Subject {
+    Camera(CameraId),
+    Country(CameraId, String),
+    Destination(CameraId, IpAddr),
+}
+
+#[derive(Debug)]
+struct Count {
+    pair: PairId,
+    /// Attempts by step of the window, in a ring.
+    steps: [u32; STEPS],
+    sum: u64,
+    /// The step that was counted into last.
+    step: i64,
+    peak: u64,
+    over_since: Option<Timestamp>,
+    found: bool,
+}
+
+pub(super) struct Running {
+    rate: Rate,
+    counts: AHashMap<Subject, Count>,
+}
+
+impl Running {
+    pub(super) fn new(rate: Rate) -> Self {
+        Self { rate, counts: AHashMap::new() }
+    }
+
+    fn step_at(&self, time: Timestamp) -> i64 {
+        let length = (self.rate.window.as_nanos() / STEPS as u128).max(1);
+        time.as_nanos().div_euclid(length as i64)
+    }
+}
+
+impl Count {
+    /// Moves the window to `step`.
+    fn slide(&mut self, step: i64) {
+        if step < self.step {
+            return;
+        }
+        for gone in (self.step + 1..=step).take(STEPS) {
+            let place = &mut self.steps[gone.rem_euclid(STEPS as i64) as usize];
+            self.sum -= u64::from(*place);
+            *place = 0;
+        }
+        self.step = step;
+    }
+}
+
+impl Condition for Running {
+    fn observe(&mut self, step: &Step, ledger: &Ledger) {
+        let StepKind::Attempt { pair, .. } = step.kind else { return };
+        let Some(entry) = ledger.pair_of(pair) else { return };
+        let subject = match self.rate.per {
+            Per::Camera => Subject::Camera(step.camera),
+            Per::CameraCountry => Subject::Country(step.camera, entry.place.country_text().unwrap_or_default()),
+            Per::CameraDestination => Subject::Destination(step.camera, entry.address),
+        };
+        let now = self.step_at(step.time);
+        if self.counts.len() >= MAX_SUBJECTS && !self.counts.contains_key(&subject) {
+            return;
+        }
+        let count = self.counts.entry(subject).or_insert_with(|| Count {
+            pair,
+            steps: [0; STEPS],
+            sum: 0,
+            step: now,
+            peak: 0,
+            over_since: None,
+            found: false,
+        });
+        count.slide(now);
+        count.pair = pair;
+        count.steps[now.rem_euclid(STEPS as i64) as usize] += 1;
+        count.sum += 1;
+        if count.sum >= self.rate.attempts && count.over_since.is_none() {
+            count.over_since = Some(step.time);
+        }
+        count.peak = count.peak.max(count.sum);
+    }
+
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+        let step = self.step_at(now);
+        let rate = &self.rate;
+        let mut changed: Vec<(Subject, bool)> = Vec::new();
+        self.counts.retain(|subject, count| {
+            count.slide(step);
+            if count.sum < rate.clear.max(1) {
+                count.over_since = None;
+            }
+            let holds = count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
+            if holds != count.found {
+                count.found = holds;
+                changed.push((subject.clone(), holds));
+            }
+            count.sum > 0 || count.found
+        });
+        changed.sort();
+        for (subject, holds) in changed {
+            let count = self.counts.get(&subject);
+            findings.extend(finding(rule, rate, &subject, holds, count, ledger, now));
+        }
+    }
+}
+
+fn finding(
+    rule: &Rule,
+    rate: &Rate,
+    subject: &Subject,
+    holds: bool,
+    count: Option<&Count>,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Option<Finding> {
+    let (camera, group) = match subject {
+        Subject::Camera(camera) => {
+            let id: Arc<str> = ledger.camera_of(*camera)?.id.as_str().into();
+            (camera, GroupKey { kind: "camera", value: id })
+        }
+        Subject::Country(camera, country) => (camera, GroupKey { kind: "country", value: country.as_str().into() }),
+        Subject::Destination(camera, address) => {
+            (camera, GroupKey { kind: "destination", value: address.to_string().into() })
+        }
+    };
+    let camera: &Camera = ledger.camera_of(*camera)?;
+    if camera.behind_router {
+        return None;
+    }
+    let peak = count.map_or(0, |count| count.peak);
+    let pair = count.and_then(|count| ledger.pair_of(count.pair));
+    let whom = match (subject, pair) {
+        (Subject::Camera(_), _) | (_, None) => "destinations overseas".to_owned(),
+        (Subject::Country(_, country), _) => country.clone(),
+        (Subject::Destination(..), Some(pair)) => super::words::destination(pair),
+    };
+    let outcome = pair.map_or_else(String::new, |pair| format!(", {}", super::words::outcome(pair)));
+    Some(Finding {
+        rule: rule.name.clone(),
+        severity: rule.severity,
+        group,
+        member: camera.id.as_str().into(),
+        since: count.and_then(|count| count.over_since).unwrap_or(now),
+        holds,
+        value: peak as f64,
+        reason: format!(
+            "called {whom} {peak} times within {} (the rule allows {}){outcome}",
+            duration_text(rate.window),
+            rate.attempts - 1
+        ),
+        evidence: json!({
+            "window_s": rate.window.as_secs(), "threshold": rate.attempts, "attempts_in_window": peak,
+            "camera": super::words::camera_facts(camera),
+            "pair": pair.map(super::words::pair_facts),
+        }),
+    })
+}

@@ -1,0 +1,51 @@
+//! How findings speak of cameras and destinations, in one place.
+
+use serde_json::{Value, json};
+
+use crate::analyse::{Camera, Pair};
+
+/// `hik-connect.com (120.26.96.67, CN, AS37963 …, network of CN)`.
+pub(super) fn destination(pair: &Pair) -> String {
+    let mut facts = Vec::new();
+    if !pair.names.is_empty() {
+        facts.push(pair.address.to_string());
+    }
+    facts.push(pair.place.country_text().unwrap_or_else(|| "country unknown".to_owned()));
+    facts.extend(pair.place.owner_text());
+    if let Some(country) = pair.place.owner_country.filter(|country| !pair.place.countries.contains(country)) {
+        facts.push(format!("a network of {country}"));
+    }
+    match pair.names.first() {
+        Some(name) => format!("{name} ({})", facts.join(", ")),
+        None => format!("{} ({})", pair.address, facts.join(", ")),
+    }
+}
+
+/// Whether anyone answers.
+pub(super) fn outcome(pair: &Pair) -> &'static str {
+    match (pair.answered + pair.midstream, pair.refused, pair.unanswered) {
+        (0, 0, 0) => "no answer yet",
+        (0, 0, _) => "never answered",
+        (0, _, _) => "refused",
+        (_, 0, 0) => "answered",
+        _ => "sometimes answered",
+    }
+}
+
+pub(super) fn camera_facts(camera: &Camera) -> Value {
+    json!({
+        "id": camera.id, "addresses": camera.addresses, "mac": camera.mac, "vendor": camera.vendor,
+        "name": camera.name, "site": camera.site, "tags": camera.tags,
+    })
+}
+
+pub(super) fn pair_facts(pair: &Pair) -> Value {
+    json!({
+        "address": pair.address, "names": pair.names.iter().map(AsRef::<str>::as_ref).collect::<Vec<_>>(),
+        "country": pair.place.country_text(), "owner": pair.place.owner_text(),
+        "owner_country": pair.place.owner_country,
+        "services": pair.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "attempts": pair.attempts, "answered": pair.answered, "refused": pair.refused, "unanswered": pair.unanswered,
+        "first": pair.first, "last": pair.last,
+    })
+}
