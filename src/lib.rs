@@ -20,13 +20,17 @@
 
 pub mod alert;
 pub mod analyse;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod device;
 pub mod geo;
 pub mod net;
+pub mod pipeline;
+pub mod report;
 pub mod rules;
 pub mod settings;
+pub mod simulate;
 pub mod source;
 pub mod time;
 pub mod track;

@@ -146,7 +146,16 @@ struct BeatEntry {
 impl BeatEntry {
     fn new(score: Option<Score>) -> Self {
         let Some(score) = score else {
-            return Self { score: 0.0, level: None, period_s: 0.0, spread_s: 0.0, cover: 0.0, fits: 0, of: 0, burst: 0.0 };
+            return Self {
+                score: 0.0,
+                level: None,
+                period_s: 0.0,
+                spread_s: 0.0,
+                cover: 0.0,
+                fits: 0,
+                of: 0,
+                burst: 0.0,
+            };
         };
         let three = |value: f64| (value * 1000.0).round() / 1000.0;
         Self {

@@ -1,0 +1,34 @@
+//! `camwatch check`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::Config;
+use crate::geo::Geo;
+
+/// What `check` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if let Err(errors) = Geo::open(&config.geo_options()) {
+        for error in errors {
+            eprintln!("{}: [geo]: {error}", arguments.config.display());
+        }
+        return Ok(ExitCode::FAILURE);
+    }
+    std::io::stdout().write_all(config.effective().as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

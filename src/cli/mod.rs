@@ -1,0 +1,51 @@
+//! The commands, one file each.
+
+mod check;
+mod read;
+mod run;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tells which CCTV cameras call overseas hosts, how often, in what rhythm, and whether anyone answers.
+#[derive(Debug, Parser)]
+#[command(name = "camwatch", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Analyse capture files and print who called abroad.
+    Read(read::Arguments),
+    /// Watch interfaces, until stopped.
+    Run(run::Arguments),
+    /// Check a configuration: every mistake at once, or the effective configuration.
+    Check(check::Arguments),
+    /// Write a made-up capture, with the truth about it beside it.
+    Simulate(simulate::Arguments),
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 fine, 1 input or configuration at fault, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Read(arguments) => read::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+    };
+    done.unwrap_or_else(|error| {
+        // Someone who closed the pipe, as `head` does, has read enough.
+        let closed = error.chain().any(|cause| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        });
+        if closed {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("camwatch: {error:#}");
+        ExitCode::FAILURE
+    })
+}

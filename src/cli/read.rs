@@ -1,0 +1,94 @@
+//! `camwatch read`.
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::anyhow;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::config::Config;
+use crate::geo::{Country, Geo, GeoError};
+use crate::pipeline;
+use crate::report::{Document, summary};
+
+/// What `read` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Capture files: pcap or pcapng, also .gz and .zst; `-` for standard input.
+    #[arg(required = true, value_name = "FILES")]
+    files: Vec<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// Whom to watch: `cameras` (configured and recognised ones), or `all` who open a connection.
+    #[arg(long, value_name = "WHO", default_value = "cameras")]
+    watch: Watch,
+    /// Home countries: what is elsewhere is overseas.
+    #[arg(long, value_name = "GB,IE", value_delimiter = ',')]
+    home: Vec<Country>,
+    /// A configuration file; not needed.
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Watch {
+    Cameras,
+    All,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::load(path)?,
+        None => Config::default(),
+    };
+    config.watch.all |= arguments.watch == Watch::All;
+    if !arguments.home.is_empty() {
+        config.home.clone_from(&arguments.home);
+    }
+    let geo = Arc::new(open_geo(&config)?);
+    let bar = progress_bar();
+    let reading = pipeline::read::read(&arguments.files, &config, geo, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    let alerts = reading.analysis.alerts();
+    let ledger = reading.analysis.ledger();
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    if arguments.json {
+        let document = Document::new(&reading.capture, ledger, &alerts, reading.evicted_flows);
+        serde_json::to_writer_pretty(&mut out, &document)?;
+        writeln!(out)?;
+    } else {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        out.write_all(summary::text(&reading.capture, ledger, &alerts, now_s).as_bytes())?;
+    }
+    out.flush()?;
+    for damage in &reading.capture.damages {
+        eprintln!("camwatch: {damage}");
+    }
+    Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Opens the configured country and owner data.
+pub(super) fn open_geo(config: &Config) -> anyhow::Result<Geo> {
+    Geo::open(&config.geo_options()).map_err(|errors: Vec<GeoError>| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("{}", lines.join("\n"))
+    })
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}

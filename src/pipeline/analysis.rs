@@ -1,0 +1,99 @@
+//! The analyser's half: batches of events in, transitions of alerts out.
+
+use std::sync::Arc;
+
+use super::front::Batch;
+use crate::alert::{Alert, Alerts, Transition};
+use crate::analyse::Ledger;
+use crate::config::Config;
+use crate::geo::Geo;
+use crate::rules::Engine;
+use crate::time::Timestamp;
+
+/// Ledger, rules and alerts, on capture time.
+pub struct Analysis {
+    ledger: Ledger,
+    engine: Engine,
+    alerts: Alerts,
+    now: Timestamp,
+}
+
+impl Analysis {
+    /// Nothing seen yet.
+    pub fn new(config: &Config, geo: Arc<Geo>) -> Self {
+        Self {
+            ledger: Ledger::new(config.watch_list(), geo, config.ledger_limits()),
+            engine: Engine::new(config.rules.clone()),
+            alerts: Alerts::default(),
+            now: Timestamp::MIN,
+        }
+    }
+
+    /// Takes a new configuration; what was counted stays.
+    pub fn reconfigure(&mut self, config: &Config, geo: Arc<Geo>) {
+        self.ledger.reconfigure(config.watch_list(), geo);
+        self.engine.set_rules(config.rules.clone());
+    }
+
+    /// Takes new country and owner data.
+    pub fn set_geo(&mut self, geo: Arc<Geo>) {
+        self.ledger.set_geo(geo);
+    }
+
+    /// Takes a batch, and gives what sinks should be told.
+    pub fn take(&mut self, batch: &Batch) -> Vec<Transition> {
+        let mut told = Vec::new();
+        for event in &batch.events {
+            self.advance(event.time, &mut told);
+            if let Some(step) = self.ledger.take(event) {
+                self.engine.observe(&step, &self.ledger);
+            }
+        }
+        self.advance(batch.now, &mut told);
+        told
+    }
+
+    /// Events may lie a little behind one another; a long step back is a new start of time.
+    fn advance(&mut self, time: Timestamp, told: &mut Vec<Transition>) {
+        if time <= self.now && self.now.since(time).as_secs() < 3600 {
+            return;
+        }
+        self.now = time;
+        if self.engine.is_due(time) {
+            let findings = self.engine.look(&self.ledger, time);
+            told.extend(self.alerts.take(findings, time));
+            self.ledger.age(time);
+        }
+    }
+
+    /// The end of the capture: a last look, and what waited for others fires.
+    pub fn finish(&mut self) -> Vec<Transition> {
+        if self.now == Timestamp::MIN {
+            return Vec::new();
+        }
+        let findings = self.engine.look(&self.ledger, self.now);
+        let mut told = self.alerts.take(findings, self.now);
+        told.extend(self.alerts.finish(self.now));
+        told
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Alerts that fire or did.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.alerts.all(self.now)
+    }
+
+    /// The life of alerts, for metrics.
+    pub fn alert_book(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// How far capture time is.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}

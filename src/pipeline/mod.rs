@@ -1,0 +1,10 @@
+//! The stages wired: [`Front`] from frames to events on a capture thread, [`Analysis`] from events to alerts on its own,
+//! a bounded channel between them. [`read`] runs them over files, [`live`] over interfaces.
+
+mod analysis;
+mod front;
+pub mod live;
+pub mod read;
+
+pub use analysis::Analysis;
+pub use front::{Batch, Front, FrontStats};
