@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigErrors, DEFAULT_RULES};
+use super::{Config, ConfigErrors};
 use crate::device::{Camera, DeviceKind};
 use crate::rules::{self, Rule};
 use crate::settings::{Bytes, Problem, Problems, Section, did_you_mean, parse};
@@ -240,6 +240,7 @@ fn inline_rules(top: &mut Section<'_, '_>, p: &mut Problems<'_>) -> Vec<Rule> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::DEFAULT_RULES;
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {

@@ -76,24 +76,21 @@ impl Narrow {
     /// Whether a rule is about a camera's calls to a destination.
     pub fn covers(&self, camera: &Camera, pair: &Pair) -> bool {
         let any = |matchers: &[GlobMatcher], text: &str| matchers.iter().any(|glob| glob.is_match(text.to_lowercase()));
-        let either = |list_is_empty: bool, found: bool| list_is_empty || found;
         let place = &pair.place;
-        either(self.classes.is_empty(), self.classes.contains(&place.class))
-            && either(self.countries.is_empty(), place.countries.iter().any(|country| self.countries.contains(country)))
+        (self.classes.is_empty() || self.classes.contains(&place.class))
+            && (self.countries.is_empty() || place.countries.iter().any(|country| self.countries.contains(country)))
             && !place.countries.iter().any(|country| self.not_countries.contains(country))
-            && either(self.owners.is_empty(), place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
-            && either(
-                self.owner_countries.is_empty(),
-                place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)),
-            )
-            && either(self.names.is_empty(), pair.names.iter().any(|name| any(&self.names, name)))
-            && !pair.names.iter().any(|name| any(&self.not_names, name))
-            && either(self.addresses.is_empty(), self.addresses.iter().any(|range| range.contains(&pair.address)))
+            && (self.owners.is_empty() || place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
+            && (self.owner_countries.is_empty()
+                || place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)))
+            && (self.names.is_empty() || pair.names.iter().any(|name| any(&self.names, name)))
+            && (self.not_names.is_empty() || !pair.names.iter().any(|name| any(&self.not_names, name)))
+            && (self.addresses.is_empty() || self.addresses.iter().any(|range| range.contains(&pair.address)))
             && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
-            && either(self.services.is_empty(), pair.services.iter().any(|service| self.services.contains(service)))
-            && !(!pair.services.is_empty() && pair.services.iter().all(|service| self.not_services.contains(service)))
-            && either(self.cameras.is_empty(), any(&self.cameras, &camera.id))
-            && either(self.sites.is_empty(), camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
-            && either(self.tags.is_empty(), camera.tags.iter().any(|tag| self.tags.contains(tag)))
+            && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
+            && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
+            && (self.cameras.is_empty() || any(&self.cameras, &camera.id))
+            && (self.sites.is_empty() || camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
+            && (self.tags.is_empty() || camera.tags.iter().any(|tag| self.tags.contains(tag)))
     }
 }

@@ -1,7 +1,6 @@
 //! `kind = "rate"`: attempts over a sliding window.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashMap;
@@ -15,6 +14,8 @@ use crate::time::Timestamp;
 
 /// How fine the window slides: in this many steps.
 const STEPS: usize = 30;
+/// A finding that goes on is made again with newer figures this often.
+const REFRESH: Duration = Duration::from_secs(300);
 /// Subjects that are counted at a time; the rest is left out until others are quiet.
 const MAX_SUBJECTS: usize = 200_000;
 
@@ -79,6 +80,7 @@ struct Count {
     peak: u64,
     over_since: Option<Timestamp>,
     found: bool,
+    told: Timestamp,
 }
 
 pub(super) struct Running {
@@ -133,6 +135,7 @@ impl Condition for Running {
             peak: 0,
             over_since: None,
             found: false,
+            told: step.time,
         });
         count.slide(now);
         count.pair = pair;
@@ -154,8 +157,9 @@ impl Condition for Running {
                 count.over_since = None;
             }
             let holds = count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
-            if holds != count.found {
+            if holds != count.found || (holds && now.since(count.told) >= REFRESH) {
                 count.found = holds;
+                count.told = now;
                 changed.push((subject.clone(), holds));
             }
             count.sum > 0 || count.found
@@ -178,10 +182,8 @@ fn finding(
     now: Timestamp,
 ) -> Option<Finding> {
     let (camera, group) = match subject {
-        Subject::Camera(camera) => {
-            let id: Arc<str> = ledger.camera_of(*camera)?.id.as_str().into();
-            (camera, GroupKey { kind: "camera", value: id })
-        }
+        // Cameras that call too much in all are one alert too: it names them.
+        Subject::Camera(camera) => (camera, GroupKey { kind: "destinations", value: "overseas".into() }),
         Subject::Country(camera, country) => (camera, GroupKey { kind: "country", value: country.as_str().into() }),
         Subject::Destination(camera, address) => {
             (camera, GroupKey { kind: "destination", value: address.to_string().into() })
