@@ -452,6 +452,16 @@ impl Ledger {
             .filter(|(_, name)| self.camera_of(name.camera).is_some_and(|camera| !camera.behind_router))
     }
 
+    /// Pairs in the ledger.
+    pub fn pair_count(&self) -> usize {
+        self.pair_index.len()
+    }
+
+    /// Names in the ledger.
+    pub fn name_count(&self) -> usize {
+        self.names.names.len()
+    }
+
     /// The country and owner data in use.
     pub fn geo(&self) -> &Arc<Geo> {
         &self.geo

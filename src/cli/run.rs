@@ -1,8 +1,128 @@
 //! `camwatch run`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+
+use super::read::open_geo;
+use crate::alert::Transition;
+use crate::config::{Config, LogConfig};
+use crate::pipeline::live::{Live, Sink};
+use crate::web;
+
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {}
-pub(super) fn run(_: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Where alerts go: opened anew when the configuration is, so that the file can be rotated.
+type Output = Arc<Mutex<Box<dyn Write + Send>>>;
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&arguments.config)?;
+    if config.capture.interfaces.is_empty() {
+        bail!(
+            "{}: [capture] interfaces is empty: name the mirror port, as in interfaces = [\"eth1\"]",
+            arguments.config.display()
+        );
+    }
+    start_log(&config.log);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(daemon(config, &arguments.config))
+}
+
+async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
+    let (mut terminate, mut interrupt, mut hangup) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let listener = match config.http_listen {
+        Some(listen) => Some(web::bind(listen).await?),
+        None => None,
+    };
+    let geo = Arc::new(open_geo(&config)?);
+    let output: Output = Arc::new(Mutex::new(open_output(&config.alerts_output)?));
+    let live = Live::start(config, geo, sink(output.clone()))?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = listener.map(|listener| {
+        tokio::spawn(web::serve(listener, live.view(), async {
+            stopped.await.unwrap_or_default();
+        }))
+    });
+    let mut watchdog = tokio::time::interval(std::time::Duration::from_secs(1));
+    let ended_early = loop {
+        tokio::select! {
+            _ = terminate.recv() => break false,
+            _ = interrupt.recv() => break false,
+            _ = hangup.recv() => reload(path, &live, &output),
+            _ = watchdog.tick() => if !live.is_alive() { break true },
+        }
+    };
+    info!("stopping");
+    // The captures take in what the kernel still holds: not on the thread that serves the last scrape.
+    let snapshot = tokio::task::spawn_blocking(move || live.stop()).await?;
+    stop.send(()).unwrap_or_default();
+    if let Some(server) = server {
+        server.await??;
+    }
+    let packets: u64 = snapshot.interfaces.iter().map(|interface| interface.front.packets).sum();
+    info!(packets, "stopped");
+    if ended_early {
+        bail!("a thread ended early: this is a fault of camwatch; please report what the log says before it");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn reload(path: &Path, live: &Live, output: &Output) {
+    let reloaded = Config::load(path).map_err(anyhow::Error::from).and_then(|config| {
+        let geo = open_geo(&config)?;
+        let alerts = open_output(&config.alerts_output)?;
+        Ok((config, geo, alerts))
+    });
+    match reloaded {
+        Ok((config, geo, alerts)) => {
+            *output.lock().unwrap_or_else(PoisonError::into_inner) = alerts;
+            live.reconfigure(config, Arc::new(geo));
+            info!("the configuration was read anew");
+        }
+        Err(error) => error!("the old configuration stays in force: {error:#}"),
+    }
+}
+
+fn open_output(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stdout()));
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    Ok(Box::new(file.with_context(|| format!("[alerts] output: {} cannot be opened for writing", path.display()))?))
+}
+
+fn sink(output: Output) -> Sink {
+    Box::new(move |transition: &Transition| {
+        info!(event = transition.event, rule = %transition.alert.rule, "{}", transition.alert.subject);
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = serde_json::to_string(transition)
+            .map_err(std::io::Error::other)
+            .and_then(|line| writeln!(output, "{line}").and_then(|()| output.flush()));
+        if let Err(error) = written {
+            error!(%error, "an alert could not be written");
+        }
+    })
+}
+
+fn start_log(log: &LogConfig) {
+    let filter = EnvFilter::new(&log.level);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if log.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    if let Err(error) = started {
+        eprintln!("camwatch: no log: {error}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Packets that a mirror port shows twice: both directions of two ports, both sides of a router or of a tunnel.
 
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Packet, Transport};
@@ -45,12 +47,26 @@ impl Duplicates {
         if packet.mark == 0 || packet.reassembled {
             return false;
         }
-        let print = self.hasher.hash_one((packet.source, packet.destination, packet.mark, packet.length, detail));
+        let print = self.print(packet, detail);
         let place = &mut self.places[print as usize % PLACES];
         let (before, at) = std::mem::replace(place, (print, packet.time));
         let copy = before == print && packet.time.since(at) < WINDOW && at.since(packet.time) < WINDOW;
         self.seen += u64::from(copy);
         copy
+    }
+
+    fn print(&self, packet: &Packet<'_>, detail: (u64, u64)) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        for address in [packet.source, packet.destination] {
+            match address {
+                IpAddr::V4(v4) => hasher.write_u32(v4.into()),
+                IpAddr::V6(v6) => hasher.write_u128(v6.into()),
+            }
+        }
+        hasher.write_u64(u64::from(packet.mark) << 32 | u64::from(packet.length));
+        hasher.write_u64(detail.0);
+        hasher.write_u64(detail.1);
+        hasher.finish()
     }
 
     /// How many copies were seen.

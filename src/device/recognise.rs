@@ -26,8 +26,21 @@ pub struct Recogniser {
     list: Arc<WatchList>,
     macs: AHashMap<Mac, Seen>,
     /// Senders noted lately, by a few bits of their MAC: most packets end here.
-    lately: Vec<Option<(Mac, IpAddr)>>,
+    lately: Vec<Option<Lately>>,
     routers: Vec<Mac>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lately {
+    mac: Mac,
+    address: IpAddr,
+    /// Whether a camera is known by this MAC.
+    known_by: bool,
+}
+
+fn place(mac: Mac) -> usize {
+    let [.., a, b] = mac.0;
+    usize::from(u16::from_be_bytes([a, b])) % LATELY
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +58,7 @@ impl Recogniser {
     /// Takes a new list; what was learned of routers stays.
     pub fn set_list(&mut self, list: Arc<WatchList>) {
         self.list = list;
+        self.lately.fill(None);
     }
 
     /// Whether every address is watched.
@@ -54,12 +68,19 @@ impl Recogniser {
 
     /// Notes that `mac` sent from `address`.
     pub fn note(&mut self, mac: Mac, address: IpAddr) {
-        let [.., a, b] = mac.0;
-        let lately = &mut self.lately[usize::from(u16::from_be_bytes([a, b])) % LATELY];
-        if *lately == Some((mac, address)) || !self.list.vendors {
+        let lately = self.lately[place(mac)];
+        if lately.is_some_and(|lately| lately.mac == mac && lately.address == address) {
             return;
         }
-        *lately = Some((mac, address));
+        self.count_address(mac, address);
+        let known_by = self.list.has_mac(mac) || self.is_makers(mac);
+        self.lately[place(mac)] = Some(Lately { mac, address, known_by });
+    }
+
+    fn count_address(&mut self, mac: Mac, address: IpAddr) {
+        if !self.list.vendors {
+            return;
+        }
         if !address.is_ipv4() || address.is_unspecified() || !names_a_camera(mac) {
             return;
         }
@@ -84,7 +105,10 @@ impl Recogniser {
 
     /// Whether the device at `address`, sending from `mac`, is watched.
     pub fn watched(&self, address: IpAddr, mac: Option<Mac>) -> Option<Watched> {
-        let own = mac.filter(|mac| self.list.has_mac(*mac) || self.is_makers(*mac));
+        let own = mac.filter(|mac| match self.lately[place(*mac)] {
+            Some(lately) if lately.mac == *mac => lately.known_by,
+            _ => self.list.has_mac(*mac) || self.is_makers(*mac),
+        });
         (self.list.all || own.is_some() || self.list.configured(address, None).is_some())
             .then_some(Watched { mac: own })
     }

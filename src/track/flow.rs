@@ -23,6 +23,8 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Flow {
     pub(super) key: FlowKey,
+    /// The hash under which the table has it.
+    pub(super) hash: u64,
     /// Which end opened it.
     pub(super) initiator_is_low: bool,
     /// The watched device's end is the initiator; else it was called.
@@ -54,6 +56,7 @@ impl Flow {
     pub(super) fn new(key: FlowKey, initiator_is_low: bool, outbound: bool, now: Timestamp) -> Self {
         Self {
             key,
+            hash: 0,
             initiator_is_low,
             outbound,
             followed: false,

@@ -1,15 +1,27 @@
 //! The flows that are live: found by key, left by deadline, bounded in number.
 
-use ahash::AHashMap;
+use hashbrown::HashTable;
 
 use super::flow::Flow;
 use super::key::FlowKey;
 use super::wheel::{NONE, Wheel};
 use crate::time::Timestamp;
 
+fn is_at(flows: &[Option<Flow>], at: u32, key: &FlowKey) -> bool {
+    flows.get(at as usize).and_then(Option::as_ref).is_some_and(|flow| flow.key == *key)
+}
+
+fn forget(index: &mut HashTable<u32>, hash: u64, at: u32) {
+    if let Ok(entry) = index.find_entry(hash, |&other| other == at) {
+        entry.remove();
+    }
+}
+
 /// A bounded table of flows. Indices stay valid until the flow is removed.
 pub(super) struct FlowTable {
-    index: AHashMap<FlowKey, u32>,
+    /// Places of flows, by the hash of their key, which each flow keeps.
+    index: HashTable<u32>,
+    hasher: ahash::RandomState,
     flows: Vec<Option<Flow>>,
     free: Vec<u32>,
     wheel: Wheel,
@@ -24,7 +36,8 @@ const EVICTION_SAMPLE: usize = 16;
 impl FlowTable {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            index: AHashMap::new(),
+            index: HashTable::new(),
+            hasher: ahash::RandomState::new(),
             flows: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
@@ -42,7 +55,11 @@ impl FlowTable {
     }
 
     pub(super) fn find(&self, key: &FlowKey) -> Option<u32> {
-        self.index.get(key).copied()
+        if self.index.is_empty() {
+            return None;
+        }
+        let flows = &self.flows;
+        self.index.find(self.hasher.hash_one(key), |&at| is_at(flows, at, key)).copied()
     }
 
     pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Flow> {
@@ -50,15 +67,16 @@ impl FlowTable {
     }
 
     /// Puts a flow in; its deadline sets its timer.
-    pub(super) fn insert(&mut self, flow: Flow) -> u32 {
+    pub(super) fn insert(&mut self, mut flow: Flow) {
         let at = self.free.pop().unwrap_or_else(|| {
             self.flows.push(None);
             (self.flows.len() - 1) as u32
         });
-        self.index.insert(flow.key, at);
-        self.flows[at as usize] = Some(flow);
+        flow.hash = self.hasher.hash_one(flow.key);
+        let (hash, flows) = (flow.hash, &mut self.flows);
+        flows[at as usize] = Some(flow);
+        self.index.insert_unique(hash, at, |&at| flows.get(at as usize).and_then(Option::as_ref).map_or(0, |f| f.hash));
         self.link(at);
-        at
     }
 
     fn link(&mut self, at: u32) {
@@ -81,7 +99,7 @@ impl FlowTable {
         if let Some(Some(next)) = self.flows.get_mut(flow.next as usize) {
             next.previous = flow.previous;
         }
-        self.index.remove(&flow.key);
+        forget(&mut self.index, flow.hash, at);
         self.free.push(at);
         Some(flow)
     }
@@ -94,7 +112,7 @@ impl FlowTable {
                 let Some(flow) = place else { break };
                 let next = flow.next;
                 if flow.deadline <= now && expired(flow) {
-                    self.index.remove(&flow.key);
+                    forget(&mut self.index, flow.hash, at);
                     *place = None;
                     self.free.push(at);
                 } else {
@@ -120,7 +138,7 @@ impl FlowTable {
     /// Ends every flow, in the order of their deadlines.
     pub(super) fn drain(&mut self, mut ended: impl FnMut(Flow)) {
         let mut all: Vec<(Timestamp, u32)> =
-            self.index.values().filter_map(|&at| Some((self.flows.get(at as usize)?.as_ref()?.deadline, at))).collect();
+            self.index.iter().filter_map(|&at| Some((self.flows.get(at as usize)?.as_ref()?.deadline, at))).collect();
         all.sort_unstable();
         for (_, at) in all {
             if let Some(flow) = self.flows[at as usize].take() {

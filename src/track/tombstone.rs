@@ -7,11 +7,12 @@ use super::key::FlowKey;
 use crate::time::Timestamp;
 
 const PLACES: usize = 1 << 16;
-const REMEMBERED_S: i64 = 120;
+const REMEMBERED_S: u32 = 120;
 
 pub(super) struct Tombstones {
-    /// Fingerprint and the second in which the attempt was given up; empty until the first attempt is given up.
-    places: Vec<(u64, i64)>,
+    /// Fingerprint and the second in which the attempt was given up (both cut to 32 bits, so that the table stays in the
+    /// cache); empty until the first attempt is given up.
+    places: Vec<(u32, u32)>,
     hasher: ahash::RandomState,
 }
 
@@ -23,10 +24,10 @@ impl Tombstones {
 
     pub(super) fn bury(&mut self, key: &FlowKey, sequence: u32, now: Timestamp) {
         if self.places.is_empty() {
-            self.places = vec![(0, i64::MIN); PLACES];
+            self.places = vec![(0, 0); PLACES];
         }
         let print = self.hasher.hash_one((key, sequence));
-        self.places[print as usize % PLACES] = (print, now.as_secs());
+        self.places[print as usize % PLACES] = ((print >> 32) as u32, now.as_secs() as u32);
     }
 
     pub(super) fn holds(&self, key: &FlowKey, sequence: u32, now: Timestamp) -> bool {
@@ -35,6 +36,6 @@ impl Tombstones {
         }
         let print = self.hasher.hash_one((key, sequence));
         let (buried, second) = self.places[print as usize % PLACES];
-        buried == print && now.as_secs().saturating_sub(second) <= REMEMBERED_S
+        buried == (print >> 32) as u32 && (now.as_secs() as u32).wrapping_sub(second) <= REMEMBERED_S
     }
 }

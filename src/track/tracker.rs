@@ -164,9 +164,16 @@ impl Tracker {
         if opens && from_initiator && tcp.sequence != flow.sequence {
             end(flow, events);
             let (mac, followed) = (flow.mac, flow.followed);
-            let (slot, next, previous) = (flow.slot, flow.next, flow.previous);
-            *flow =
-                Flow { mac, followed, slot, next, previous, ..Flow::new(key, from_is_low, flow.outbound, seen.time) };
+            let (hash, slot, next, previous) = (flow.hash, flow.slot, flow.next, flow.previous);
+            *flow = Flow {
+                mac,
+                followed,
+                hash,
+                slot,
+                next,
+                previous,
+                ..Flow::new(key, from_is_low, flow.outbound, seen.time)
+            };
             start_tcp(flow, seen, tcp.sequence);
             tell_attempt(flow, seen.time, events);
             return;
