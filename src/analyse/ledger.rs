@@ -126,6 +126,7 @@ pub struct Ledger {
     evicted_pairs: u64,
     cameras_left_out: u64,
     last_aged: Timestamp,
+    began: Option<Timestamp>,
 }
 
 const EVICTION_SAMPLE: usize = 16;
@@ -148,6 +149,7 @@ impl Ledger {
             evicted_pairs: 0,
             cameras_left_out: 0,
             last_aged: Timestamp::MIN,
+            began: None,
         }
     }
 
@@ -174,6 +176,7 @@ impl Ledger {
         }
         let camera = self.camera(event)?;
         let time = event.time;
+        self.began.get_or_insert(time);
         let kind = match &event.kind {
             EventKind::Attempt { destination, service } => {
                 self.totals.attempts += 1;
@@ -394,6 +397,11 @@ impl Ledger {
         {
             camera.behind_router = !camera.configured;
         }
+    }
+
+    /// When the first event came: before, nobody watched.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.began
     }
 
     /// Sums over everything.

@@ -49,19 +49,18 @@ pub(super) struct Running {
     surge: Surge,
     destinations: AHashMap<IpAddr, Started>,
     touched: Vec<IpAddr>,
-    began: Option<Timestamp>,
 }
 
 impl Running {
     pub(super) fn new(surge: Surge) -> Self {
-        Self { surge, destinations: AHashMap::new(), touched: Vec::new(), began: None }
+        Self { surge, destinations: AHashMap::new(), touched: Vec::new() }
     }
 }
 
 impl Condition for Running {
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
         let StepKind::Attempt { pair, first } = step.kind else { return };
-        let began = *self.began.get_or_insert(step.time);
+        let began = ledger.began().unwrap_or(step.time);
         let Some(entry) = ledger.pair_of(pair) else { return };
         if first && step.time.since(began) >= self.surge.learning {
             if self.destinations.len() >= MAX_DESTINATIONS && !self.destinations.contains_key(&entry.address) {

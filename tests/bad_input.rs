@@ -1,0 +1,106 @@
+//! Bad input has a clear message with the way out, and exit code 1.
+
+mod support;
+
+use std::path::Path;
+
+use support::{camwatch, simulate, text};
+
+fn fails(arguments: &[&str], expected: &[&str]) {
+    let output = camwatch(arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+    for words in expected {
+        assert!(said.contains(words), "{arguments:?}: `{words}` is not in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn files_that_are_no_captures() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fails(&["read", &write(folder, "empty.pcap", b"")], &["empty.pcap", "is empty"]);
+    fails(&["read", &write(folder, "words.pcap", b"these are words, many of them")], &["no pcap or pcapng", "text"]);
+    fails(&["read", folder.join("gone.pcap").to_str().unwrap()], &["gone.pcap", "check the path"]);
+    fails(&["read", folder.to_str().unwrap()], &["is a directory"]);
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for arguments in
+        [&["read"][..], &["raed", "x"], &["read", "--watch", "some", "x.pcap"], &["read", "--home", "UK", "x"]]
+    {
+        assert_eq!(camwatch(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(camwatch(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_cut_capture_is_reported_with_the_place_of_the_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.01", "--cameras", "2"]);
+    let bytes = std::fs::read(capture).unwrap();
+    let cut = write(folder.path(), "cut.pcap", &bytes[..bytes.len() - 7]);
+    let output = camwatch(&["read", "--json", &cut]);
+    assert_eq!(output.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["capture"]["packets"], 2 * 110 - 1);
+    let damaged = document["capture"]["damaged"].as_str().unwrap();
+    assert!(damaged.contains("packet 220") && damaged.contains("byte "), "{damaged}");
+    assert!(text(&output.stderr).contains("damaged at packet 220"));
+}
+
+#[test]
+fn a_link_type_that_is_not_decoded_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0].to_vec();
+    bytes.extend([187, 0, 0, 0]);
+    bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4]);
+    let path = write(folder.path(), "bluetooth.pcap", &bytes);
+    let output = camwatch(&["read", &path]);
+    assert!(text(&output.stdout).contains("1 packet: link type 187 (Bluetooth HCI), not decoded"));
+}
+
+#[test]
+fn configurations_and_databases() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let broken = write(folder, "broken.toml", b"[capture]\nintefaces = [\"eth1\"]\n");
+    fails(&["check", "--config", &broken], &["broken.toml:2:1", "did you mean `interfaces`?"]);
+    fails(&["run", "--config", &broken], &["did you mean `interfaces`?"]);
+    write(folder, "no.mmdb", b"no database");
+    let geo = write(folder, "geo.toml", b"[geo]\ndatabases = [\"no.mmdb\"]\n");
+    fails(&["check", "--config", &geo], &["no.mmdb", "no MaxMind DB file"]);
+    fails(&["run", "--config", &write(folder, "none.toml", b"home = [\"GB\"]\n")], &["interfaces is empty"]);
+    let gone = write(folder, "gone.toml", b"[capture]\ninterfaces = [\"nosuch0\"]\n[http]\nlisten = \"\"\n");
+    fails(&["run", "--config", &gone], &["`nosuch0`"]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!("[capture]\ninterfaces = [\"lo\"]\n[http]\nlisten = \"{}\"\n", port.local_addr().unwrap());
+    fails(&["run", "--config", &write(folder, "port.toml", text.as_bytes())], &["another program has the port"]);
+}
+
+#[test]
+fn the_sample_configuration_is_right_and_mentions_every_key() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/camwatch.toml");
+    let output = camwatch(&["check", "--config", sample]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let written = std::fs::read_to_string(sample).unwrap();
+    for line in text(&output.stdout).lines().take_while(|line| !line.starts_with("[rules]")) {
+        let key = line.split(" = ").next().unwrap_or_default();
+        assert!(written.contains(key), "{key} is not explained in the sample");
+    }
+    // Every setting that stands there as a comment is the default, and right when it is taken into force.
+    let uncommented: String =
+        written.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "all.toml", uncommented.as_bytes());
+    let output = camwatch(&["check", "--config", &path]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}

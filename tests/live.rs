@@ -1,0 +1,198 @@
+//! `camwatch run` on a veth pair between network namespaces that the test makes, with real packets, scraped by a real
+//! Prometheus tool where there is one.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{camwatch, read_json, simulate, skip, text};
+
+/// A network namespace with both ends of a veth pair, removed at the end.
+struct Namespace(String);
+
+impl Namespace {
+    fn new() -> Option<Self> {
+        let name = format!("camwatch-test-{}", std::process::id());
+        let ip = |arguments: &[&str]| Command::new("ip").args(arguments).output().is_ok_and(|out| out.status.success());
+        if !ip(&["netns", "add", &name]) {
+            skip("network namespaces need root and iproute2");
+            return None;
+        }
+        let namespace = Self(name);
+        let made =
+            ip(&["-n", &namespace.0, "link", "add", "mirror", "mtu", "2000", "type", "veth", "peer", "name", "port"])
+                && ["lo", "mirror", "port"].iter().all(|link| ip(&["-n", &namespace.0, "link", "set", link, "up"]));
+        if !made {
+            skip("a veth pair cannot be made");
+            return None;
+        }
+        Some(namespace)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.0, program]);
+        command
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "delete", &self.0]).output();
+    }
+}
+
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Daemon {
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
+    }
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(30), "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The body of an HTTP answer from inside the namespace.
+fn get(namespace: &Namespace, path: &str) -> String {
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/9469; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3");
+    text(&namespace.command("bash").args(["-c", &script]).output().unwrap().stdout)
+}
+
+fn metric(page: &str, start: &str) -> u64 {
+    let line = page.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{page}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
+    let Some(namespace) = Namespace::new() else { return };
+    if Command::new("tcpreplay").arg("--version").output().is_err() {
+        skip("tcpreplay is missing");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.05", "--cameras", "20"]);
+    let expected = read_json(&[capture.to_str().unwrap()]);
+    let config = folder.path().join("camwatch.toml");
+    let written = "[capture]\ninterfaces = [\"mirror\"]\nfilter = \"ip\"\n[alerts]\noutput = \"alerts.jsonl\"\n";
+    std::fs::write(&config, written).unwrap();
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let child = namespace
+        .command(env!("CARGO_BIN_EXE_camwatch"))
+        .args(["run", "--config", config.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut daemon = Daemon(child);
+    let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
+    eventually("ready", || get(&namespace, "/readyz").contains("ready"));
+    let replay = namespace
+        .command("tcpreplay")
+        .args(["-q", "--pps", "20000", "-i", "port", capture.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(replay.status.success(), "{}", text(&replay.stderr));
+    let attempts = expected["totals"]["overseas_attempts"].as_u64().unwrap();
+    eventually("every attempt is counted", || {
+        metric(&get(&namespace, "/metrics"), "camwatch_attempts_total{class=\"overseas\"}") == attempts
+    });
+    let page = get(&namespace, "/metrics");
+    assert_eq!(metric(&page, "camwatch_capture_kernel_drops_total{interface=\"mirror\"}"), 0);
+    for camera in expected["cameras"].as_array().unwrap() {
+        let (id, count) = (camera["id"].as_str().unwrap(), camera["overseas_attempts"].as_u64().unwrap());
+        let series = format!("camwatch_camera_attempts_total{{camera=\"{id}\",class=\"overseas\"}}");
+        assert_eq!(metric(&page, &series), count);
+    }
+    promtool(&page[page.find("# ").unwrap()..]);
+
+    // A wrong configuration changes nothing; a right one is taken, and what was counted stays.
+    std::fs::write(&config, "[capture]\ninterfases = 1\n").unwrap();
+    daemon.signal("-HUP");
+    eventually("the mistake is told", || log().contains("the old configuration stays in force"));
+    std::fs::write(&config, format!("home = [\"GB\", \"CN\"]\n{written}")).unwrap();
+    daemon.signal("-HUP");
+    eventually("the configuration is taken", || log().contains("was read anew"));
+    let page = get(&namespace, "/metrics");
+    assert_eq!(metric(&page, "camwatch_attempts_total{class=\"overseas\"}"), attempts);
+
+    // An interface that goes away is told, and taken again when it comes back.
+    let link = |state| namespace.command("ip").args(["link", "set", "mirror", state]).output().unwrap();
+    link("down");
+    eventually("the interface is missed", || get(&namespace, "/readyz").contains("not open"));
+    link("up");
+    eventually("the interface is taken again", || get(&namespace, "/readyz").ends_with("\r\nready\n"));
+
+    daemon.signal("-TERM");
+    let status = daemon.0.wait().unwrap();
+    assert!(status.success(), "{}", log());
+    let alerts = std::fs::read_to_string(folder.path().join("alerts.jsonl")).unwrap();
+    let fired: Vec<serde_json::Value> = alerts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rate = fired.iter().find(|alert| alert["rule"] == "overseas-rate" && alert["event"] == "firing");
+    assert_eq!(rate.unwrap()["subject"], "20 cameras → 120.26.96.67", "{alerts}");
+}
+
+/// Prometheus' own tool finds nothing to mend in the metrics.
+fn promtool(page: &str) {
+    let spawned = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut tool) = spawned else {
+        skip("promtool is missing");
+        return;
+    };
+    tool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = tool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+#[test]
+fn health_is_served_on_loopback() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, "[capture]\ninterfaces = [\"lo\"]\n[http]\nlisten = \"127.0.0.1:19469\"\n").unwrap();
+    if !may_capture(folder.path()) {
+        skip("no permission to capture");
+        return;
+    }
+    let child = Command::new(env!("CARGO_BIN_EXE_camwatch"))
+        .args(["run", "--config", config.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _daemon = Daemon(child);
+    eventually("healthy", || {
+        let Ok(mut stream) = TcpStream::connect("127.0.0.1:19469") else { return false };
+        let mut answer = String::new();
+        write!(stream, "GET /healthz HTTP/1.0\r\n\r\n").is_ok()
+            && stream.read_to_string(&mut answer).is_ok()
+            && answer.ends_with("ok\n")
+    });
+}
+
+fn may_capture(folder: &Path) -> bool {
+    let config = folder.join("probe.toml");
+    std::fs::write(&config, "[capture]\ninterfaces = [\"nosuch0\"]\n[http]\nlisten = \"\"\n").unwrap();
+    !text(&camwatch(&["run", "--config", config.to_str().unwrap()]).stderr).contains("no permission")
+}
