@@ -200,6 +200,7 @@ impl Capture {
         let mut published = Instant::now();
         let mut stopping: Option<Instant> = None;
         let mut checked = 0_u32;
+        let mut quiet = 0;
         loop {
             let mut idle = true;
             match self.source.as_mut().map(LiveSource::poll) {
@@ -221,12 +222,17 @@ impl Capture {
             }
             if published.elapsed() >= PUBLISH_EVERY {
                 published = Instant::now();
+                if let Some(Err(error)) = self.source.as_ref().map(LiveSource::check) {
+                    self.lost(&error);
+                }
                 self.publish();
                 self.take_config();
             }
             if self.shared.stop.load(Ordering::Acquire) {
                 let since = *stopping.get_or_insert_with(Instant::now);
-                if idle || since.elapsed() > Duration::from_secs(2) {
+                // Empty for longer than the kernel holds a block back: everything was taken in.
+                quiet = if idle { quiet + 1 } else { 0 };
+                if quiet > 100 || since.elapsed() > Duration::from_secs(2) {
                     break;
                 }
             }
@@ -284,7 +290,8 @@ impl Capture {
         while waited.elapsed() < REOPEN_EVERY && !self.shared.stop.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(50));
         }
-        if let Ok(source) = LiveSource::open(&options_of(&self.config, &self.interface)) {
+        let opened = LiveSource::open(&options_of(&self.config, &self.interface));
+        if let Ok(source) = opened.and_then(|source| source.check().map(|()| source)) {
             info!(interface = self.interface, "capturing again");
             self.source = Some(source);
         }

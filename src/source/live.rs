@@ -37,7 +37,7 @@ pub struct LiveSource {
 pub enum Polled<'a> {
     /// A frame.
     Frame(Frame<'a>),
-    /// Nothing came for [`LiveSource::PATIENCE`].
+    /// Nothing was there; [`LiveSource::PATIENCE`] was waited.
     Idle,
 }
 
@@ -53,8 +53,10 @@ pub struct LiveStats {
 }
 
 impl LiveSource {
-    /// How long a poll waits for a frame.
-    pub const PATIENCE: Duration = Duration::from_millis(100);
+    /// How long a poll waits where no frame is there: short beside the time in which a ring fills.
+    pub const PATIENCE: Duration = Duration::from_millis(2);
+    /// How soon the kernel hands over a block of its ring that is not full.
+    const BLOCK_TIMEOUT: Duration = Duration::from_millis(100);
 
     /// Opens an interface.
     pub fn open(options: &LiveOptions) -> Result<Self, LiveError> {
@@ -66,11 +68,11 @@ impl LiveSource {
                 .promisc(options.promiscuous)
                 .snaplen(i32::try_from(options.snaplen).unwrap_or(i32::MAX))
                 .buffer_size(i32::try_from(options.ring_bytes).unwrap_or(i32::MAX))
-                .timeout(Self::PATIENCE.as_millis() as i32)
+                .timeout(Self::BLOCK_TIMEOUT.as_millis() as i32)
                 .precision(if nanos { Precision::Nano } else { Precision::Micro })
                 .open()
         };
-        let (mut capture, nanos) = match build(true, inactive) {
+        let (capture, nanos) = match build(true, inactive) {
             Ok(capture) => (capture, true),
             Err(error) => {
                 let again = Capture::from_device(interface.as_str()).map_err(failed)?;
@@ -78,6 +80,7 @@ impl LiveSource {
                 (build(false, again).map_err(|_| explain(&interface, error))?, false)
             }
         };
+        let mut capture = capture;
         if !options.filter.is_empty() {
             capture.filter(&options.filter, true).map_err(|error| LiveError::Filter {
                 interface: interface.clone(),
@@ -85,6 +88,8 @@ impl LiveSource {
                 what: error.to_string(),
             })?;
         }
+        // libpcap's own timeout does not end a wait in which nothing comes (pcap(3), "packet buffer timeout").
+        let capture = capture.setnonblock().map_err(failed)?;
         let link = LinkType(capture.get_datalink().0 as u16);
         Ok(Self { capture, interface, link, nanos, last: LiveStats::default(), raw: (0, 0, 0) })
     }
@@ -92,6 +97,17 @@ impl LiveSource {
     /// The interface's name.
     pub fn interface(&self) -> &str {
         &self.interface
+    }
+
+    /// Whether the interface is still there and up: a capture that does not wait is not told.
+    pub fn check(&self) -> Result<(), LiveError> {
+        let gone = |what: &str| LiveError::Gone { interface: self.interface.clone(), what: what.to_owned() };
+        let devices = Device::list().map_err(|error| gone(&error.to_string()))?;
+        match devices.iter().find(|device| device.name == self.interface) {
+            None => Err(gone("it does not exist any more")),
+            Some(device) if !device.flags.is_up() && self.interface != "any" => Err(gone("it is down")),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Waits for the next frame, for a while.
@@ -108,7 +124,10 @@ impl LiveSource {
                     data: packet.data,
                 }))
             }
-            Err(pcap::Error::TimeoutExpired) => Ok(Polled::Idle),
+            Err(pcap::Error::TimeoutExpired) => {
+                std::thread::sleep(Self::PATIENCE);
+                Ok(Polled::Idle)
+            }
             Err(error) => Err(LiveError::Gone { interface: interface.clone(), what: error.to_string() }),
         }
     }
