@@ -1,0 +1,28 @@
+# `make demo` shows what camwatch does, `make test` proves it. Both install what they need.
+CAMWATCH := target/release/camwatch
+DEMO := captures/fiumicino.pcap.zst
+
+.PHONY: demo test bench data captures build
+
+demo: build
+	$(CAMWATCH) read $(DEMO)
+
+build:
+	scripts/install-deps build
+	cargo build --release --locked
+
+test:
+	scripts/install-deps test
+	cargo test --locked --all-targets
+	cargo test --locked --doc
+
+bench: build
+	scripts/install-deps bench
+	scripts/bench
+
+# The built-in country and owner data; needs npm and zstd.
+data:
+	scripts/build-geo.py
+
+captures: build
+	scripts/make-captures
