@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`source`] | an interface, capture files, Zeek logs | [`source::Frame`]s |
 //! | [`decode`] | frames | [`decode::Packet`]s, borrowed from the frame |
+//! | [`names`] | payloads | the names in them |
 //! | [`track`] | packets | [`track::Event`]s: attempts, outcomes, pulses, names |
 //! | [`device`] | addresses and MACs | who is a camera |
 //! | [`geo`] | addresses | country, owner, and whether that is overseas |
@@ -26,6 +27,7 @@ pub mod decode;
 pub mod device;
 pub mod geo;
 pub mod metrics;
+pub mod names;
 pub mod net;
 pub mod pipeline;
 pub mod report;

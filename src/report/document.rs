@@ -10,6 +10,7 @@ use crate::analyse::beat::{Level, Score};
 use crate::analyse::{Camera, Ledger, NamePair, Pair, Totals};
 use crate::device::DeviceKind;
 use crate::geo::Class;
+use crate::names::encrypted_dns::EncryptedDns;
 use crate::net::Mac;
 use crate::time::Timestamp;
 use crate::track::NameKind;
@@ -81,6 +82,7 @@ struct CameraEntry<'a> {
     answered: u64,
     refused: u64,
     unanswered: u64,
+    dns_questions: u64,
     destinations: u32,
     overseas_destinations: u32,
     countries: BTreeMap<String, u64>,
@@ -95,6 +97,10 @@ struct PairEntry<'a> {
     camera: &'a str,
     address: IpAddr,
     names: Vec<&'a str>,
+    /// The same names, each with how it is known.
+    names_known: Vec<KnownName<'a>>,
+    /// Set where what the camera asks is hidden: DNS over TLS, QUIC or HTTPS.
+    encrypted_dns: Option<EncryptedDns>,
     country: Option<String>,
     owner: Option<String>,
     owner_country: Option<String>,
@@ -118,13 +124,26 @@ struct PairEntry<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct KnownName<'a> {
+    name: &'a str,
+    known: Vec<NameKind>,
+}
+
+#[derive(Debug, Serialize)]
 struct NameEntry<'a> {
     client: IpAddr,
     kind: NameKind,
     name: &'a str,
     addresses: Vec<IpAddr>,
     camera: &'a str,
+    /// How often the camera asked for it, or said it.
     asked: u64,
+    /// How often an answer came, also one without addresses; of DNS only.
+    answers: Option<u64>,
+    /// The protocols offered (ALPN), of TLS and QUIC.
+    alpn: &'a [String],
+    /// The name may be a front for an encrypted one.
+    ech: bool,
     first: Timestamp,
     last: Timestamp,
     beat: BeatEntry,
@@ -190,8 +209,9 @@ impl<'a> Document<'a> {
         }
         let mut cameras: Vec<_> = ledger.cameras().collect();
         cameras.sort_by(|(_, a), (_, b)| worst_first(a, b));
-        let mut names: Vec<&NamePair> = ledger.names().map(|(_, name)| name).collect();
-        names.sort_by(|a, b| (a.client, a.kind, &a.name, a.camera).cmp(&(b.client, b.kind, &b.name, b.camera)));
+        let mut names: Vec<(NameKind, &NamePair)> =
+            ledger.names().flat_map(|(_, name)| name.kinds().map(move |kind| (kind, name))).collect();
+        names.sort_by(|(x, a), (y, b)| (a.client, x, &a.name, a.camera).cmp(&(b.client, y, &b.name, b.camera)));
         Self {
             camwatch: env!("CARGO_PKG_VERSION"),
             capture,
@@ -207,7 +227,7 @@ impl<'a> Document<'a> {
                 .map(|(id, camera)| camera_entry(camera, countries.remove(&id).unwrap_or_default(), now))
                 .collect(),
             pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
-            names: names.into_iter().map(|name| name_entry(name, ledger, now)).collect(),
+            names: names.into_iter().map(|(kind, name)| name_entry(kind, name, ledger, now)).collect(),
             alerts,
             sources: ledger.geo().sources().iter().map(ToString::to_string).collect(),
         }
@@ -237,6 +257,7 @@ fn camera_entry(camera: &Camera, countries: BTreeMap<String, u64>, now: Timestam
         answered: camera.answered,
         refused: camera.refused,
         unanswered: camera.unanswered,
+        dns_questions: camera.dns_questions,
         destinations: camera.destinations,
         overseas_destinations: camera.overseas_destinations,
         countries,
@@ -251,6 +272,12 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
         camera: ledger.camera_of(pair.camera).map_or("", |camera| &camera.id),
         address: pair.address,
         names: pair.names.iter().map(AsRef::as_ref).collect(),
+        names_known: pair
+            .names
+            .iter()
+            .map(|name| KnownName { name: &name.name, known: name.known.iter().collect() })
+            .collect(),
+        encrypted_dns: pair.encrypted_dns(),
         country: pair.place.country_text(),
         owner: pair.place.owner_text(),
         owner_country: pair.place.owner_country.map(|country| country.to_string()),
@@ -274,16 +301,19 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
     }
 }
 
-fn name_entry<'a>(name: &'a NamePair, ledger: &'a Ledger, now: Timestamp) -> NameEntry<'a> {
+fn name_entry<'a>(kind: NameKind, name: &'a NamePair, ledger: &'a Ledger, now: Timestamp) -> NameEntry<'a> {
     let mut addresses = name.addresses.clone();
     addresses.sort_unstable();
     NameEntry {
         client: name.client,
-        kind: name.kind,
+        kind,
         name: &name.name,
         addresses,
         camera: ledger.camera_of(name.camera).map_or("", |camera| &camera.id),
-        asked: name.asked,
+        asked: name.asked(kind),
+        answers: (kind == NameKind::Dns).then_some(name.answers),
+        alpn: if kind == NameKind::Dns { &[] } else { &name.alpn },
+        ech: name.ech && kind != NameKind::Dns,
         first: name.first,
         last: name.last,
         beat: BeatEntry::new(name.beat.score(now)),

@@ -96,6 +96,10 @@ pub struct NameSeen {
     pub asked: bool,
     /// For how long DNS says that the addresses hold, in seconds (0 elsewhere).
     pub ttl_s: u32,
+    /// The application protocols offered in a `ClientHello` (ALPN); empty elsewhere.
+    pub alpn: Vec<String>,
+    /// A `ClientHello` came with an encrypted one (ECH), so that the name may be a front for another.
+    pub ech: bool,
 }
 
 /// How a name is known.
@@ -110,4 +114,9 @@ pub enum NameKind {
     Quic,
     /// Said in an HTTP Host header.
     Http,
+}
+
+impl NameKind {
+    /// Every way, in the order of this list.
+    pub const ALL: [Self; 4] = [Self::Dns, Self::Tls, Self::Quic, Self::Http];
 }
