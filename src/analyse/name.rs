@@ -17,8 +17,8 @@ pub struct NameId(pub(super) u32);
 
 /// Addresses kept of one name.
 const MAX_ADDRESSES: usize = 32;
-/// Application protocols kept of one name.
-const MAX_PROTOCOLS: usize = 8;
+/// Application protocols, and ports of HTTP, kept of one name.
+const MAX_EACH: usize = 8;
 /// Cameras keep calling an address somewhat after the TTL of its name has passed.
 const GRACE: Duration = Duration::from_secs(300);
 
@@ -55,6 +55,8 @@ pub struct NamePair {
     pub name: Arc<str>,
     /// How often the device itself used the name, by [`NameKind`]: its questions, its greetings.
     asked: [u64; NameKind::ALL.len()],
+    /// The ports that HTTP Host headers said with it (none: without one); at most 8.
+    pub http_ports: Vec<Option<u16>>,
     /// How often an answer came to its DNS questions, also one without addresses.
     pub answers: u64,
     /// What it stands for, first seen first; at most 32.
@@ -82,6 +84,21 @@ impl NamePair {
         NameKind::ALL.into_iter().filter(|kind| self.asked(*kind) > 0)
     }
 
+    /// The name as the device said it in this way: in HTTP with the port, where it said one.
+    pub fn as_said(&self, kind: NameKind) -> Vec<String> {
+        if kind != NameKind::Http {
+            return vec![self.name.to_string()];
+        }
+        let literal = self.name.contains(':');
+        let said = self.http_ports.iter().map(|port| match port {
+            Some(port) if literal => format!("[{}]:{port}", self.name),
+            Some(port) => format!("{}:{port}", self.name),
+            None if literal => format!("[{}]", self.name),
+            None => self.name.to_string(),
+        });
+        said.collect()
+    }
+
     /// A wish that nobody granted: asked for in DNS, and no address ever came.
     pub fn is_unresolved(&self) -> bool {
         self.asked(NameKind::Dns) > 0 && self.addresses.is_empty()
@@ -100,8 +117,11 @@ impl NamePair {
             self.answers += 1;
         }
         self.ech |= seen.ech;
+        if seen.kind == NameKind::Http && self.http_ports.len() < MAX_EACH && !self.http_ports.contains(&seen.port) {
+            self.http_ports.push(seen.port);
+        }
         for protocol in &seen.alpn {
-            if self.alpn.len() < MAX_PROTOCOLS && !self.alpn.contains(protocol) {
+            if self.alpn.len() < MAX_EACH && !self.alpn.contains(protocol) {
                 self.alpn.push(protocol.clone());
             }
         }
@@ -146,6 +166,7 @@ impl NameTable {
                     client,
                     name: key.2.clone(),
                     asked: [0; NameKind::ALL.len()],
+                    http_ports: Vec::new(),
                     answers: 0,
                     addresses: Vec::new(),
                     alpn: Vec::new(),

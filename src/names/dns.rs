@@ -73,6 +73,21 @@ pub fn read(message: &[u8]) -> Option<Message> {
     Some(Message { response, questions: asked.iter().map(text).collect(), answer })
 }
 
+/// Whether a datagram at some other port than DNS's is a question all the same: one in every bit, so that little else passes.
+pub fn is_question(datagram: &[u8]) -> bool {
+    // One question, no answers, and at most the record of EDNS behind it (RFC 6891).
+    let &[_, _, flags, 0, 0, 1, 0, 0, 0, 0, 0, 0 | 1, ..] = datagram else { return false };
+    if flags & 0xfe != 0 {
+        return false;
+    }
+    let mut decoder = BinDecoder::new(datagram);
+    let name = decoder.read_slice(HEADER).ok().and_then(|_| Name::read(&mut decoder).ok());
+    let tail = decoder.read_slice(4).ok().map(hickory_proto::serialize::binary::Restrict::unverified);
+    // The types in use are below 260 (or 32768 and 32769), the class is IN.
+    let known = matches!(tail, Some([0 | 1, _, 0, 1] | [0x80, 0 | 1, 0, 1]));
+    name.is_some_and(|name| name.iter().count() >= 2 && name.iter().flatten().all(u8::is_ascii_graphic)) && known
+}
+
 /// Follows the aliases from `question` to its addresses (RFC 1034, section 3.6.2).
 fn follow(decoder: &mut BinDecoder<'_>, question: &Name, records: usize) -> Answer {
     let mut chain = vec![(question.clone(), u32::MAX)];
@@ -205,6 +220,14 @@ mod tests {
         let mut looped = message(0x0100, "a", &[]);
         looped[12..14].copy_from_slice(&[0xc0, 12]);
         assert_eq!(read(&looped), None, "a pointer to itself");
+    }
+
+    #[test]
+    fn a_question_at_another_port_is_told_from_other_things() {
+        assert!(is_question(&message(0x0100, "2.dnscrypt-cert.example", &[])));
+        assert!(!is_question(&answered()));
+        assert!(!is_question(&message(0x0100, "one", &[])), "a single label");
+        assert!(!is_question(&[0; 48]) && !is_question(b"GET / HTTP/1.1"));
     }
 
     #[test]

@@ -15,11 +15,19 @@ pub fn may_begin(start: &[u8]) -> bool {
     (method >= 3 && start.get(method) == Some(&b' ')) || (method == start.len() && method < MAX_METHOD)
 }
 
-/// The host of the request that `stream` begins with, without its port, as [`printable`] gives it; empty if the request
-/// names none.
+/// Whom a request is for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Host {
+    /// The host, as [`printable`] gives it; empty if the request names none.
+    pub name: String,
+    /// The port, where the request says one.
+    pub port: Option<u16>,
+}
+
+/// Whom the request that `stream` begins with is for.
 ///
 /// A head that is not whole yet gives a host as soon as its line is whole.
-pub fn host(stream: &[u8]) -> Reading<String> {
+pub fn host(stream: &[u8]) -> Reading<Host> {
     if !may_begin(stream) {
         return Reading::Nothing;
     }
@@ -39,41 +47,43 @@ pub fn host(stream: &[u8]) -> Reading<String> {
         Err(_) => return Reading::Nothing,
     };
     match request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host")) {
-        Some(header) => Reading::Found(printable(without_port(header.value))),
-        None if complete || stream.len() >= MAX_HEAD => Reading::Found(String::new()),
+        Some(header) => Reading::Found(split(header.value)),
+        None if complete || stream.len() >= MAX_HEAD => Reading::Found(Host::default()),
         None => Reading::More,
     }
 }
 
-/// `example.org` of `example.org:8080`, `::1` of `[::1]:80`.
-fn without_port(host: &[u8]) -> &[u8] {
+/// `example.org` and 8080 of `example.org:8080`, `::1` and 80 of `[::1]:80` (RFC 9110, section 7.2).
+fn split(host: &[u8]) -> Host {
     let host = host.trim_ascii();
-    if let Some(rest) = host.strip_prefix(b"[") {
-        return rest.split(|byte| *byte == b']').next().unwrap_or(rest);
-    }
-    match host.iter().rposition(|byte| *byte == b':') {
-        Some(at) if !host[..at].contains(&b':') && host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
-        _ => host,
-    }
+    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
+        Some(at) if host.starts_with(b"[") || !host[..at].contains(&b':') => {
+            let port = std::str::from_utf8(&host[at + 1..]).ok().and_then(|port| port.parse().ok());
+            (if port.is_some() { &host[..at] } else { host }, port)
+        }
+        _ => (host, None),
+    };
+    let bare = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
+    Host { name: printable(bare), port }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Reading<String> {
-        Reading::Found(text.to_owned())
+    fn found(name: &str, port: Option<u16>) -> Reading<Host> {
+        Reading::Found(Host { name: name.to_owned(), port })
     }
 
     #[test]
     fn the_host_is_found_wherever_it_stands() {
-        assert_eq!(host(b"GET / HTTP/1.1\r\nHost: WWW.Example.org:8080\r\n\r\n"), found("www.example.org"));
+        assert_eq!(host(b"GET / HTTP/1.1\r\nHost: WWW.Example.org:8080\r\n\r\n"), found("www.example.org", Some(8080)));
         assert_eq!(
             host(b"POST /x HTTP/1.1\r\nUser-Agent: cam\r\nhOsT:[2001:db8::1]:80\r\nA: b\r\n"),
-            found("2001:db8::1")
+            found("2001:db8::1", Some(80))
         );
-        assert_eq!(host(b"GET / HTTP/1.0\r\n\r\n"), found(""), "none, and none to come");
-        assert_eq!(host(b"GET / HTTP/1.1\r\nBad Header: x\r\nHost: a.b\r\n\r\n"), found("a.b"));
+        assert_eq!(host(b"GET / HTTP/1.0\r\n\r\n"), found("", None), "none, and none to come");
+        assert_eq!(host(b"GET / HTTP/1.1\r\nBad Header: x\r\nHost: a.b\r\n\r\n"), found("a.b", None));
     }
 
     #[test]
@@ -91,7 +101,7 @@ mod tests {
         fn a_beginning_never_gives_another_host(cut in 0_usize..80) {
             let whole = b"GET /index HTTP/1.1\r\nAccept: text/html\r\nHost: cam.example\r\nHost: b\r\n\r\n";
             match host(&whole[..cut.min(whole.len())]) {
-                Reading::Found(name) => proptest::prop_assert_eq!(name, "cam.example"),
+                Reading::Found(host) => proptest::prop_assert_eq!(host.name, "cam.example"),
                 reading => proptest::prop_assert_eq!(reading, Reading::More),
             }
         }

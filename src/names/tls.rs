@@ -161,7 +161,7 @@ pub(super) mod tests {
             let mut stream = records(&handshake("dev.hik-connect.com", 40), 100);
             if let Some(byte) = stream.get_mut(at) { *byte = with; }
             if let Reading::Found(found) = hello(&stream) {
-                proptest::prop_assert!(found.name.len() <= 255 && found.alpn.len() <= MAX_PROTOCOLS);
+                proptest::prop_assert!(found.alpn.len() <= MAX_PROTOCOLS);
             }
         }
     }

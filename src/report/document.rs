@@ -133,7 +133,7 @@ struct KnownName<'a> {
 struct NameEntry<'a> {
     client: IpAddr,
     kind: NameKind,
-    name: &'a str,
+    name: String,
     addresses: Vec<IpAddr>,
     camera: &'a str,
     /// How often the camera asked for it, or said it.
@@ -209,9 +209,10 @@ impl<'a> Document<'a> {
         }
         let mut cameras: Vec<_> = ledger.cameras().collect();
         cameras.sort_by(|(_, a), (_, b)| worst_first(a, b));
-        let mut names: Vec<(NameKind, &NamePair)> =
-            ledger.names().flat_map(|(_, name)| name.kinds().map(move |kind| (kind, name))).collect();
-        names.sort_by(|(x, a), (y, b)| (a.client, x, &a.name, a.camera).cmp(&(b.client, y, &b.name, b.camera)));
+        let said = |name: &'a NamePair, kind| name.as_said(kind).into_iter().map(move |said| (kind, said, name));
+        let mut names: Vec<(NameKind, String, &NamePair)> =
+            ledger.names().flat_map(|(_, name)| name.kinds().flat_map(move |kind| said(name, kind))).collect();
+        names.sort_by(|(x, s, a), (y, t, b)| (a.client, x, s, a.camera).cmp(&(b.client, y, t, b.camera)));
         Self {
             camwatch: env!("CARGO_PKG_VERSION"),
             capture,
@@ -227,7 +228,7 @@ impl<'a> Document<'a> {
                 .map(|(id, camera)| camera_entry(camera, countries.remove(&id).unwrap_or_default(), now))
                 .collect(),
             pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
-            names: names.into_iter().map(|(kind, name)| name_entry(kind, name, ledger, now)).collect(),
+            names: names.into_iter().map(|(kind, said, name)| name_entry(kind, said, name, ledger, now)).collect(),
             alerts,
             sources: ledger.geo().sources().iter().map(ToString::to_string).collect(),
         }
@@ -301,13 +302,19 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
     }
 }
 
-fn name_entry<'a>(kind: NameKind, name: &'a NamePair, ledger: &'a Ledger, now: Timestamp) -> NameEntry<'a> {
+fn name_entry<'a>(
+    kind: NameKind,
+    said: String,
+    name: &'a NamePair,
+    ledger: &'a Ledger,
+    now: Timestamp,
+) -> NameEntry<'a> {
     let mut addresses = name.addresses.clone();
     addresses.sort_unstable();
     NameEntry {
         client: name.client,
         kind,
-        name: &name.name,
+        name: said,
         addresses,
         camera: ledger.camera_of(name.camera).map_or("", |camera| &camera.id),
         asked: name.asked(kind),

@@ -88,8 +88,10 @@ pub enum Outcome {
 pub struct NameSeen {
     /// How it is known.
     pub kind: NameKind,
-    /// The name, in lower case without a final dot, control characters escaped; at most 255 bytes.
+    /// The name, as [`crate::names::printable`] gives it.
     pub name: String,
+    /// The port that an HTTP Host header says with it; none elsewhere.
+    pub port: Option<u16>,
     /// The addresses it stands for: the answer's in DNS, the destination's elsewhere. Empty: a question without answer.
     pub addresses: Vec<IpAddr>,
     /// Whether this is the device's own question or greeting (an event for beats), not a server's answer to it.

@@ -28,6 +28,8 @@ pub(super) enum Look {
         /// Segments that are still looked at.
         left: u8,
     },
+    /// Every datagram is a DNS message, at whatever port.
+    Dns,
     /// Found, or given up.
     Done,
 }
@@ -86,7 +88,7 @@ impl Namer {
             Look::Later { .. } if dns || tls::may_begin(tcp.payload) || http::may_begin(tcp.payload) => {
                 self.begin(flow, sequence, sequence, tcp.payload, whole, (from_device, time), events)
             }
-            Look::Later { left: 0 } | Look::Done => Look::Done,
+            Look::Later { left: 0 } | Look::Dns | Look::Done => Look::Done,
             Look::Later { left } => Look::Later { left: left - 1 },
         };
         *(if from_device { &mut flow.look } else { &mut flow.look_back }) = next;
@@ -176,7 +178,7 @@ impl Namer {
         if udp.payload.is_empty() || udp.fragment_id.is_some() {
             return;
         }
-        if udp.source_port == DNS_PORT || udp.destination_port == DNS_PORT {
+        if udp.source_port == DNS_PORT || udp.destination_port == DNS_PORT || flow.look == Look::Dns {
             if let Some(message) = dns::read(udp.payload) {
                 tell_dns(flow, &message, from_device, time, events);
             }
@@ -208,9 +210,15 @@ impl Namer {
                     Reading::Nothing => Look::Done,
                 }
             }
+            Look::Start if dns::is_question(udp.payload) => {
+                if let Some(message) = dns::read(udp.payload) {
+                    tell_dns(flow, &message, from_device, time, events);
+                }
+                Look::Dns
+            }
             Look::Start => Look::Later { left: 3 },
             Look::Later { left } if left > 0 => Look::Later { left: left - 1 },
-            Look::Later { .. } | Look::Done => Look::Done,
+            Look::Later { .. } | Look::Dns | Look::Done => Look::Done,
         };
     }
 
@@ -272,7 +280,8 @@ fn read(flow: &Flow, stream: &[u8], from_device: bool, time: Timestamp, events: 
     } else {
         match http::host(stream) {
             Reading::Found(host) => {
-                tell(flow, NameSeen { kind: NameKind::Http, name: host, ..said() }, time, events);
+                let http::Host { name, port } = host;
+                tell(flow, NameSeen { kind: NameKind::Http, name, port, ..said() }, time, events);
                 Progress::Ended(later)
             }
             Reading::More => Progress::More { used: 0 },
@@ -302,6 +311,7 @@ fn said() -> NameSeen {
     NameSeen {
         kind: NameKind::Tls,
         name: String::new(),
+        port: None,
         addresses: Vec::new(),
         asked: true,
         ttl_s: 0,
