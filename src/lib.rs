@@ -14,6 +14,7 @@
 //! | [`analyse`] | events | the ledger of cameras and destinations, beats |
 //! | [`rules`] | the ledger | findings |
 //! | [`alert`] | findings | alerts, and their way out |
+//! | [`lookup`] | destinations of alerts | who they claim to be, where look-ups are switched on |
 //!
 //! [`pipeline`] wires them; [`config`] is the file a person writes; [`metrics`] has every metric family;
 //! [`cli`] is one file per command. Lower rooms never import upper ones. Everything before the sinks runs on
@@ -26,6 +27,7 @@ pub mod config;
 pub mod decode;
 pub mod device;
 pub mod geo;
+pub mod lookup;
 pub mod metrics;
 pub mod names;
 pub mod net;

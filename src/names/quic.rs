@@ -287,7 +287,8 @@ fn crypto(frames: &[u8], pieces: &mut Pieces) -> Option<()> {
             // Padding, and a ping.
             0 | 1 => Some(()),
             2 | 3 => acknowledgement(&mut reader, kind == 3),
-            6 => {
+            // Google's own versions number it 8.
+            6 | 8 => {
                 let place = reader.number().zip(reader.number());
                 let data = place.and_then(|(offset, length)| Some((offset, reader.take(length)?)));
                 match data {

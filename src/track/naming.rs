@@ -14,6 +14,8 @@ const MAX_STREAMS: u32 = 1024;
 /// Segments without a name after which a connection is let be.
 const PATIENCE: u8 = 32;
 const DNS_PORT: u16 = 53;
+/// NetBIOS, multicast DNS and LLMNR: in the form of DNS, but about devices on the link.
+const LINK_NAME_PORTS: [u16; 3] = [137, 5353, 5355];
 
 /// How far the search in one direction of a connection is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -210,7 +212,7 @@ impl Namer {
                     Reading::Nothing => Look::Done,
                 }
             }
-            Look::Start if dns::is_question(udp.payload) => {
+            Look::Start if !LINK_NAME_PORTS.contains(&udp.destination_port) && dns::is_question(udp.payload) => {
                 if let Some(message) = dns::read(udp.payload) {
                     tell_dns(flow, &message, from_device, time, events);
                 }
