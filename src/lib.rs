@@ -20,6 +20,9 @@
 //! [`cli`] is one file per command. Lower rooms never import upper ones. Everything before the sinks runs on
 //! capture time, so reading a file and watching live give the same findings.
 
+// Not in the manifest, where it would hold for the black-box tests too.
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
 pub mod alert;
 pub mod analyse;
 pub mod cli;

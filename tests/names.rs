@@ -101,10 +101,10 @@ fn dns_over_tcp_is_read_across_segments() {
     let path = frames.write(folder.path(), "tcp.pcap");
     let document = read_json(&[path.to_str().unwrap()]);
     let dns = names(&document, "dns");
-    assert_eq!(dns.iter().map(|name| name["name"].as_str().unwrap()).collect::<Vec<_>>(), [
-        "one.example.org",
-        "two.example.org"
-    ]);
+    assert_eq!(
+        dns.iter().map(|name| name["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["one.example.org", "two.example.org"]
+    );
     assert_eq!(dns[1]["addresses"], json!(["120.26.96.67"]));
 }
 

@@ -61,7 +61,7 @@ fn capture(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'
     if let Some(Bytes(ring)) = section.get("ring", p) {
         match u32::try_from(ring) {
             Ok(ring) if (1 << 20..=2 << 30).contains(&u64::from(ring)) && i32::try_from(ring).is_ok() => {
-                capture.ring_bytes = ring
+                capture.ring_bytes = ring;
             }
             _ => p.add(section.span_of("ring"), "`ring`: write a size from \"1 MiB\" to \"2047 MiB\""),
         }

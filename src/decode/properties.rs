@@ -185,8 +185,10 @@ fn frame(data: &[u8], wire_len: usize) -> Frame<'_> {
     Frame { time: Timestamp::default(), link: LinkType(1), wire_len: wire_len as u32, data }
 }
 
-/// What is the same however the packet is wrapped.
-fn essence(packet: &Packet<'_>) -> (IpAddr, IpAddr, u32, Vec<u8>, (u16, u16)) {
+/// What is the same however the packet is wrapped: addresses, length, payload, ports.
+type Essence = (IpAddr, IpAddr, u32, Vec<u8>, (u16, u16));
+
+fn essence(packet: &Packet<'_>) -> Essence {
     let (payload, ports) = match &packet.payload {
         Transport::Tcp(tcp) => (tcp.payload.to_vec(), (tcp.source_port, tcp.destination_port)),
         Transport::Udp(udp) => (udp.payload.to_vec(), (udp.source_port, udp.destination_port)),
@@ -195,11 +197,7 @@ fn essence(packet: &Packet<'_>) -> (IpAddr, IpAddr, u32, Vec<u8>, (u16, u16)) {
     (packet.source, packet.destination, packet.length, payload, ports)
 }
 
-fn unwrapped(
-    decoder: &mut Decoder,
-    data: &[u8],
-    wire_len: usize,
-) -> Option<(IpAddr, IpAddr, u32, Vec<u8>, (u16, u16))> {
+fn unwrapped(decoder: &mut Decoder, data: &[u8], wire_len: usize) -> Option<Essence> {
     match decoder.decode(&frame(data, wire_len)) {
         Decoded::Packet(packet) if matches!(packet.payload, Transport::Tcp(_) | Transport::Udp(_)) => {
             Some(essence(&packet))

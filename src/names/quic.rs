@@ -78,10 +78,9 @@ const T051: Version = as_v1([
 
 fn version(number: u32) -> Option<Version> {
     match number {
-        1 => Some(V1),
         0x6b33_43cf => Some(V2),
-        // Versions 33 and 34 of the drafts have the keys of version 1.
-        0xff00_0021 | 0xff00_0022 => Some(V1),
+        // Drafts 33 and 34 have the keys of version 1.
+        1 | 0xff00_0021 | 0xff00_0022 => Some(V1),
         0xff00_001d..=0xff00_0020 => Some(DRAFT_29),
         0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e => Some(DRAFT_23),
         0xff00_0015 | 0xff00_0016 | 0xface_b001 => Some(DRAFT_21),

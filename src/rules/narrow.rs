@@ -37,7 +37,7 @@ impl Narrow {
                 match Glob::new(&pattern.to_lowercase()) {
                     Ok(glob) => matchers.push(glob.compile_matcher()),
                     Err(error) => {
-                        problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text"))
+                        problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text"));
                     }
                 }
             }

@@ -14,7 +14,7 @@ const MAX_STREAMS: u32 = 1024;
 /// Segments without a name after which a connection is let be.
 const PATIENCE: u8 = 32;
 const DNS_PORT: u16 = 53;
-/// NetBIOS, multicast DNS and LLMNR: in the form of DNS, but about devices on the link.
+/// `NetBIOS`, multicast DNS and LLMNR: in the form of DNS, but about devices on the link.
 const LINK_NAME_PORTS: [u16; 3] = [137, 5353, 5355];
 
 /// How far the search in one direction of a connection is.
@@ -47,7 +47,7 @@ enum Stream {
         base: u32,
         pieces: Pieces,
     },
-    Quic(quic::Initials),
+    Quic(Box<quic::Initials>),
 }
 
 /// Everything that waits, and what was given up.
@@ -205,7 +205,7 @@ impl Namer {
                 }
             }
             Look::Start | Look::Later { .. } if quic::may_begin(udp.payload) => {
-                let mut initials = quic::Initials::default();
+                let mut initials = Box::<quic::Initials>::default();
                 match initials.take(udp.payload) {
                     Reading::Found(hello) => tell_hello(flow, NameKind::Quic, hello, time, events),
                     Reading::More => Look::Waiting(self.keep(Stream::Quic(initials))),

@@ -58,7 +58,7 @@ struct Seen {
 /// What opens and goes over a connection without a handshake.
 enum Datagram<'a> {
     Udp(&'a UdpDatagram<'a>),
-    Echo(&'a Echo),
+    Echo(Echo),
 }
 
 impl Tracker {
@@ -140,7 +140,7 @@ impl Tracker {
                 self.udp(&seen, udp, events);
                 self.fragments.note(packet, udp.fragment_id, 17, &seen.from, &seen.to);
             }
-            Transport::Echo(echo) => self.echo(&seen(echo.id, echo.id), echo, events),
+            Transport::Echo(echo) => self.echo(&seen(echo.id, echo.id), *echo, events),
             Transport::Error(error) => self.error(packet.time, error, events),
             Transport::Fragment { id, protocol } => self.fragment(packet, *id, *protocol),
             Transport::Other(_) => {}
@@ -191,9 +191,9 @@ impl Tracker {
             let (mac, followed) = (flow.mac, flow.followed);
             let (hash, slot, next, previous) = (flow.hash, flow.slot, flow.next, flow.previous);
             *flow = Flow {
-                mac,
-                followed,
                 hash,
+                followed,
+                mac,
                 slot,
                 next,
                 previous,
@@ -221,12 +221,10 @@ impl Tracker {
                 flow.traffic.one_sided = true;
                 flow.state = State::Open;
             }
-        } else {
-            if flow.state == State::Pending {
-                flow.state = if tcp.rst { State::Ended } else { State::Open };
-                let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
-                tell_outcome(flow, outcome, seen.time, events);
-            }
+        } else if flow.state == State::Pending {
+            flow.state = if tcp.rst { State::Ended } else { State::Open };
+            let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
+            tell_outcome(flow, outcome, seen.time, events);
         }
         if flow.state == State::Open {
             tell_outcome(flow, Outcome::Answered, seen.time, events);
@@ -313,7 +311,7 @@ impl Tracker {
         self.datagram(seen, Protocol::Udp, &Datagram::Udp(udp), events);
     }
 
-    fn echo(&mut self, seen: &Seen, echo: &Echo, events: &mut Vec<Event>) {
+    fn echo(&mut self, seen: &Seen, echo: Echo, events: &mut Vec<Event>) {
         self.datagram(seen, Protocol::Icmp, &Datagram::Echo(echo), events);
     }
 
@@ -339,11 +337,9 @@ impl Tracker {
         let from_initiator = from_is_low == flow.initiator_is_low;
         let from_device = from_initiator == flow.outbound;
         flow.count(from_device, seen.length, seen.time);
-        if !from_initiator {
-            if flow.state == State::Pending {
-                flow.state = State::Open;
-                tell_outcome(flow, Outcome::Answered, seen.time, events);
-            }
+        if !from_initiator && flow.state == State::Pending {
+            flow.state = State::Open;
+            tell_outcome(flow, Outcome::Answered, seen.time, events);
         }
         if let Datagram::Udp(udp) = datagram {
             if from_device && udp.payload_len > 0 {
@@ -398,7 +394,7 @@ impl Tracker {
         };
         let other = if outbound { caller.to.address } else { caller.from.address };
         let followed = !self.internal.contains(other) || self.recogniser.watches_all();
-        Some(Flow { mac, followed, ..Flow::new(key, caller_is_low, outbound, caller.time) })
+        Some(Flow { followed, mac, ..Flow::new(key, caller_is_low, outbound, caller.time) })
     }
 
     fn insert(&mut self, flow: Flow, events: &mut Vec<Event>) {
@@ -500,7 +496,7 @@ fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>
         tell_outcome(flow, Outcome::Unanswered, due, events);
         if flow.key.protocol() != Protocol::Tcp {
             // The outcome is known, the 5-tuple lives on: its next datagram is a pulse until the silence is long enough.
-            flow.deadline = due + (DATAGRAM_SILENCE - UNANSWERED_AFTER);
+            flow.deadline = due + DATAGRAM_SILENCE.saturating_sub(UNANSWERED_AFTER);
             return false;
         }
     }
@@ -523,8 +519,11 @@ pub const LISTENED_UDP: [u16; 14] = [53, 67, 68, 123, 546, 547, 1900, 3702, 5353
 
 /// First fragments, so that later ones are counted to their connection. Direct-mapped: the newer one stays.
 struct Fragments {
-    places: Vec<Option<((IpAddr, IpAddr, u32, u8), End, End)>>,
+    places: Vec<Option<First>>,
 }
+
+/// By source, destination, identification and protocol: the ends of the connection.
+type First = ((IpAddr, IpAddr, u32, u8), End, End);
 
 impl Fragments {
     const PLACES: usize = 256;
