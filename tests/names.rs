@@ -2,13 +2,10 @@
 
 mod support;
 
-use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
+use support::dnsmasq::Dnsmasq;
 use support::frames::{Frames, Way, client_hello, dns_answer, dns_question};
-use support::{camwatch, read_json, simulate, skip, text};
+use support::{camwatch, read_json, simulate, text};
 
 const FAR: [u8; 4] = [120, 26, 96, 67];
 const RESOLVER: Way = Way { own_port: 40_000, other: [10, 20, 255, 2], port: 53, out: true };
@@ -144,56 +141,10 @@ fn each_request_of_a_connection_may_name_another_host() {
     assert_eq!(pair(&document, "120.26.96.67")["names"], json!(["one.example.org", "two.example.org"]));
 }
 
-/// A real DNS server on loopback, with one PTR record; it logs what it is asked.
-struct Dnsmasq {
-    child: Child,
-    log: std::path::PathBuf,
-    port: u16,
-}
-
-impl Dnsmasq {
-    fn start(folder: &std::path::Path) -> Option<Self> {
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = folder.join("dnsmasq.log");
-        let started = Command::new("dnsmasq")
-            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-queries"])
-            .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--user=root"])
-            .arg(format!("--pid-file={}", folder.join("pid").display()))
-            .arg(format!("--log-facility={}", log.display()))
-            .arg(format!("--port={port}"))
-            .arg("--ptr-record=67.96.26.120.in-addr.arpa,nice-and-harmless.example")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(child) = started else {
-            skip("dnsmasq is missing (scripts/install-deps test)");
-            return None;
-        };
-        let server = Self { child, log, port };
-        let began = Instant::now();
-        while !server.said().contains("started") {
-            assert!(began.elapsed() < Duration::from_secs(10), "dnsmasq did not start: {}", server.said());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(server)
-    }
-
-    fn said(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Dnsmasq {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn who_a_destination_claims_to_be_is_asked_only_where_switched_on() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(server) = Dnsmasq::start(folder.path()) else { return };
+    let Some(server) = Dnsmasq::start(folder.path(), None) else { return };
     let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.05", "--cameras", "3"]);
     let capture = capture.to_str().unwrap();
     let config = folder.path().join("camwatch.toml");

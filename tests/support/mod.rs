@@ -1,6 +1,7 @@
 //! What the black-box tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
+pub mod dnsmasq;
 pub mod frames;
 
 use std::path::{Path, PathBuf};
