@@ -19,6 +19,7 @@ test:
 bench: build
 	scripts/install-deps bench
 	scripts/bench
+	scripts/bench-zeek
 
 # The built-in country and owner data; needs npm and zstd.
 data:

@@ -68,6 +68,7 @@ impl LogFront {
                 internal: internal_of(config),
                 rejoin: Rejoin::new(config.limits.flows as usize),
                 macs: AHashMap::new(),
+                coming: AHashMap::new(),
                 batch: Batch::default(),
             },
             watch,
@@ -87,11 +88,12 @@ impl LogFront {
             stats.packets += u64::from(conn.packets_out) + u64::from(conn.packets_in);
             stats.bytes = stats.bytes.saturating_add(conn.bytes_out).saturating_add(conn.bytes_in);
             self.macs = Some(self.macs == Some(true) || conn.mac.is_some());
+            self.turn.will_be(conn);
         }
         if self.may_be_watched(&record) {
             let rank = if matches!(record, Record::Conn(_)) { Rank::Conn } else { Rank::Name };
             let turn = &mut self.turn;
-            self.held.push((began, rank), record, |record| turn.take(record));
+            self.held.push((began, rank), record).into_iter().for_each(|record| turn.take(record));
         }
     }
 
@@ -109,11 +111,7 @@ impl LogFront {
 
     /// A batch, if one is due.
     pub(super) fn due(&mut self) -> Option<Batch> {
-        let batch = &mut self.turn.batch;
-        (batch.events.len() >= BATCH_EVENTS).then(|| {
-            let next = Batch { events: Vec::with_capacity(batch.events.len()), now: batch.now };
-            std::mem::replace(batch, next)
-        })
+        self.turn.due()
     }
 
     /// The logs are over: all that was held back, in batches.
@@ -121,9 +119,8 @@ impl LogFront {
         let turn = &mut self.turn;
         self.held.finish(|record| {
             turn.take(record);
-            if turn.batch.events.len() >= BATCH_EVENTS {
-                let now = turn.batch.now;
-                give(std::mem::replace(&mut turn.batch, Batch { events: Vec::with_capacity(BATCH_EVENTS), now }));
+            if let Some(batch) = turn.due() {
+                give(batch);
             }
         });
         turn.batch.now = turn.batch.now.max(self.stats.last.unwrap_or(Timestamp::MIN));
@@ -137,8 +134,10 @@ struct Turn {
     recogniser: Recogniser,
     internal: Arc<InternalRanges>,
     rejoin: Rejoin,
-    /// The MAC by which the device at an address is known.
+    /// The MAC by which the device at an address is known now.
     macs: AHashMap<IpAddr, Mac>,
+    /// The first MAC by which it will be known, of records that are held back: a name is asked for before it is called.
+    coming: AHashMap<IpAddr, Mac>,
     batch: Batch,
 }
 
@@ -151,12 +150,30 @@ impl Turn {
         }
     }
 
+    fn due(&mut self) -> Option<Batch> {
+        let batch = &mut self.batch;
+        (batch.events.len() >= BATCH_EVENTS).then(|| {
+            let next = Batch { events: Vec::with_capacity(batch.events.len()), now: batch.now };
+            std::mem::replace(batch, next)
+        })
+    }
+
+    /// Looks at a connection before its turn.
+    fn will_be(&mut self, conn: &Conn) {
+        if conn.mac.is_some()
+            && self.coming.len() < MAX_ADDRESSES
+            && let Some(mac) = self.recogniser.watched(conn.origin, conn.mac).and_then(|watched| watched.mac)
+        {
+            self.coming.entry(conn.origin).or_insert(mac);
+        }
+    }
+
     fn tell(&mut self, time: Timestamp, device: IpAddr, mac: Option<Mac>, kind: EventKind) {
         self.batch.events.push(Event { time, device, mac, kind });
     }
 
     fn name(&mut self, name: Name) {
-        let mac = self.macs.get(&name.client).copied();
+        let mac = self.macs.get(&name.client).or_else(|| self.coming.get(&name.client)).copied();
         if let Some(watched) = self.recogniser.watched(name.client, mac) {
             self.tell(name.time, name.client, watched.mac, EventKind::Name(Box::new(name.seen)));
         }
