@@ -161,7 +161,7 @@ const fn gauge(
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 25] = [
+pub const FAMILIES: [Family; 27] = [
     gauge("camwatch_build_info", &["version"], "1, with the version as a label.", |_, v| {
         v(&[env!("CARGO_PKG_VERSION")], 1.0)
     }),
@@ -222,6 +222,15 @@ pub const FAMILIES: [Family; 25] = [
         "Connections that left early because the table was full.",
         |s, v| each(s, v, |i| i.front.track.evicted),
     ),
+    counter(
+        "camwatch_track_names_given_up_total",
+        &["interface"],
+        "Beginnings of streams in which a name was awaited that left because too many waited.",
+        |s, v| each(s, v, |i| i.front.track.names_given_up),
+    ),
+    counter("camwatch_dns_questions_total", &[], "Names that cameras asked for in DNS.", |s, v| {
+        v(&[], s.totals.dns_questions as f64)
+    }),
     gauge("camwatch_cameras", &[], "Cameras seen.", |s, v| v(&[], s.camera_count as f64)),
     gauge("camwatch_pairs", &[], "Pairs of a camera and a destination in the ledger.", |s, v| v(&[], s.pairs as f64)),
     gauge("camwatch_names", &[], "Names that cameras used.", |s, v| v(&[], s.names as f64)),

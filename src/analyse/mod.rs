@@ -11,5 +11,5 @@ mod pair;
 
 pub use camera::{Camera, CameraId};
 pub use ledger::{Ledger, LedgerLimits, Step, StepKind, Totals};
-pub use name::{NameId, NamePair};
-pub use pair::{Pair, PairId};
+pub use name::{NameId, NameKinds, NamePair};
+pub use pair::{Pair, PairId, PairName};

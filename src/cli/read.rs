@@ -9,8 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::alert::Alert;
 use crate::config::Config;
 use crate::geo::{Country, Geo, GeoError};
+use crate::lookup::{LookupOptions, ReverseLookup};
 use crate::pipeline;
 use crate::report::{Document, summary};
 
@@ -57,7 +59,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bar.set_position(done);
     })?;
     bar.finish_and_clear();
-    let alerts = reading.analysis.alerts();
+    let mut alerts = reading.analysis.alerts();
+    if let Some(options) = config.lookup {
+        look_up(options, &mut alerts)?;
+    }
     let ledger = reading.analysis.ledger();
     let mut out = BufWriter::new(std::io::stdout().lock());
     if arguments.json {
@@ -73,6 +78,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("camwatch: {damage}");
     }
     Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks who the destinations of alerts claim to be.
+fn look_up(options: LookupOptions, alerts: &mut [Alert]) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut lookup = ReverseLookup::new(options)?;
+        for alert in alerts {
+            alert.ptr_claims = lookup.claims(&alert.destinations()).await;
+        }
+        Ok(())
+    })
 }
 
 /// Opens the configured country and owner data.

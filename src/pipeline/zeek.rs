@@ -175,7 +175,9 @@ impl Turn {
     fn name(&mut self, name: Name) {
         let mac = self.macs.get(&name.client).or_else(|| self.coming.get(&name.client)).copied();
         if let Some(watched) = self.recogniser.watched(name.client, mac) {
-            self.tell(name.time, name.client, watched.mac, EventKind::Name(Box::new(name.seen)));
+            for seen in std::iter::once(name.seen).chain(name.answer) {
+                self.tell(name.time, name.client, watched.mac, EventKind::Name(Box::new(seen)));
+            }
         }
     }
 
@@ -199,10 +201,11 @@ impl Turn {
             Transport::Other => return,
         };
         let ends = ((conn.origin, conn.origin_port), (conn.responder, conn.responder_port));
-        if protocol == Protocol::Udp && is_internal_datagram(&self.internal, ends.0, ends.1) {
+        let all = self.recogniser.watches_all();
+        if protocol == Protocol::Udp && !all && is_internal_datagram(&self.internal, ends.0, ends.1) {
             return;
         }
-        let followed = !self.internal.contains(conn.responder) || self.recogniser.watches_all();
+        let followed = all || !self.internal.contains(conn.responder);
         let port = if protocol == Protocol::Icmp { 0 } else { conn.responder_port };
         let (destination, service) = (conn.responder, Service { protocol, port });
         let mut tell =
@@ -312,10 +315,19 @@ mod tests {
             ("1 10.0.0.1 3 8.8.8.8 3 icmp - OTH - 1 84 0 0 -", &[]),
             ("1 10.0.0.1 1 8.8.8.8 2 sctp - OTH - 1 84 0 0 -", &[]),
             ("1 10.0.0.1 5000 8.8.8.8 123 udp 0.1 SF Dd 1 76 1 76 -", &["attempt udp/123", "Answered 0 retries"]),
-            ("1 10.0.0.1 5000 10.0.0.2 6000 udp 0.1 SF Dd 1 76 1 76 -", &[]),
         ] {
             assert_eq!(told(&events(&all(), line)), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn internal_video_is_passed_over() {
+        let camera =
+            crate::device::Camera { addresses: vec![[10, 0, 0, 1].into()], ..crate::device::Camera::default() };
+        let config = Config { cameras: vec![camera], ..Config::default() };
+        let line = |port: u16| format!("1 10.0.0.1 5000 10.0.0.2 {port} udp 0.1 SF Dd 1 76 1 76 -");
+        assert!(told(&events(&config, &line(6000))).is_empty());
+        assert_eq!(told(&events(&config, &line(123))).len(), 2, "NTP is heard");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The answer on the screen: how much was read, who called abroad, what alerts there are, and what to keep in mind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use super::document::{Capture, SourceKind, worst_first};
 use crate::alert::{Alert, State};
-use crate::analyse::{Camera, CameraId, Ledger, Pair};
+use crate::analyse::{Camera, CameraId, Ledger, Pair, PairName};
 use crate::geo::Class;
+use crate::names::encrypted_dns::EncryptedDns;
 use crate::time::Timestamp;
+use crate::track::NameKind;
 
 /// Cameras and destinations that are listed.
 const ROWS: usize = 20;
@@ -36,6 +38,7 @@ fn write_all(out: &mut String, capture: &Capture, ledger: &Ledger, alerts: &[Ale
         callers(out, &cameras, &pairs, span_s)?;
     }
     destinations(out, &pairs)?;
+    wishes(out, ledger)?;
     tell_alerts(out, alerts)?;
     notes(out, capture, ledger, now_s)
 }
@@ -204,7 +207,7 @@ fn destinations(out: &mut String, pairs: &BTreeMap<CameraId, Vec<&Pair>>) -> fmt
         let owner = place.owner_text().unwrap_or_else(|| "owner unknown".to_owned());
         let registered = place.owner_country.map_or_else(String::new, |country| format!(", a network of {country}"));
         let country = place.country_text().unwrap_or_else(|| "country unknown".to_owned());
-        let names: Vec<&str> = first.names.iter().map(AsRef::as_ref).collect();
+        let names: Vec<String> = first.names.iter().map(known_name).collect();
         let named = if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) };
         let services: Vec<String> = first.services.iter().map(ToString::to_string).collect();
         writeln!(out, "  {address}{named}: in {country}, owned by {owner}{registered}")?;
@@ -227,6 +230,56 @@ fn destinations(out: &mut String, pairs: &BTreeMap<CameraId, Vec<&Pair>>) -> fmt
     Ok(())
 }
 
+/// `dev.hik-connect.com (asked in DNS, said in TLS)`.
+fn known_name(name: &PairName) -> String {
+    let known: Vec<&str> = name
+        .known
+        .iter()
+        .map(|kind| match kind {
+            NameKind::Dns => "asked in DNS",
+            NameKind::Tls => "said in TLS",
+            NameKind::Quic => "said in QUIC",
+            NameKind::Http => "said in HTTP",
+        })
+        .collect();
+    format!("{name} ({})", known.join(", "))
+}
+
+/// Wishes that nobody granted, and whom cameras ask in secret: a blocked camera is often seen only so.
+fn wishes(out: &mut String, ledger: &Ledger) -> fmt::Result {
+    let mut unresolved: BTreeMap<&str, (u64, BTreeSet<CameraId>)> = BTreeMap::new();
+    for (_, name) in ledger.names().filter(|(_, name)| name.is_unresolved()) {
+        let (asked, cameras) = unresolved.entry(&name.name).or_default();
+        *asked += name.asked(NameKind::Dns);
+        cameras.insert(name.camera);
+    }
+    let mut unresolved: Vec<_> = unresolved.into_iter().collect();
+    unresolved.sort_by_key(|(name, (asked, _))| (std::cmp::Reverse(*asked), *name));
+    if !unresolved.is_empty() {
+        writeln!(out, "\nNames asked for that got no address:\n")?;
+    }
+    for (name, (asked, cameras)) in unresolved.iter().take(ROWS) {
+        let by = count(cameras.len(), "camera", "cameras");
+        writeln!(out, "  {name}: {} by {by}", count(*asked as usize, "question", "questions"))?;
+    }
+    if unresolved.len() > ROWS {
+        writeln!(out, "  … and {} more (--json has them all)", unresolved.len() - ROWS)?;
+    }
+    let mut secret: BTreeMap<(EncryptedDns, IpAddr), BTreeSet<CameraId>> = BTreeMap::new();
+    for (_, pair) in ledger.pairs() {
+        if let Some(how) = pair.encrypted_dns() {
+            secret.entry((how, pair.address)).or_default().insert(pair.camera);
+        }
+    }
+    if !secret.is_empty() {
+        writeln!(out, "\nEncrypted DNS, which hides what is asked:\n")?;
+    }
+    for ((how, address), cameras) in secret.iter().take(ROWS) {
+        writeln!(out, "  {how} at {address}: {}", count(cameras.len(), "camera", "cameras"))?;
+    }
+    Ok(())
+}
+
 fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
     if alerts.is_empty() {
         return writeln!(out, "\nNo alerts.");
@@ -238,6 +291,9 @@ fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
         let severity = alert.severity.to_string().to_uppercase();
         writeln!(out, "  {severity} {} since {since}{state}: {}", alert.rule, alert.subject)?;
         writeln!(out, "    {}", alert.summary)?;
+        for (address, name) in &alert.ptr_claims {
+            writeln!(out, "    {address} claims to be {name} (reverse DNS, written by whoever holds the address)")?;
+        }
     }
     Ok(())
 }

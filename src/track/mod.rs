@@ -6,6 +6,7 @@
 mod event;
 mod flow;
 mod key;
+mod naming;
 mod table;
 mod tombstone;
 mod tracker;
@@ -34,4 +35,6 @@ pub struct TrackStats {
     pub flows: u64,
     /// Connections that left early because the table was full.
     pub evicted: u64,
+    /// Beginnings of streams in which a name was awaited that left because too many waited.
+    pub names_given_up: u64,
 }

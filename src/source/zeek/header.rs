@@ -45,12 +45,13 @@ pub(super) enum Column {
     Ttls,
     ServerName,
     Host,
+    Rcode,
     /// Any other.
     Unused,
 }
 
 impl Column {
-    pub(super) const ALL: [(&'static str, Self); 21] = [
+    pub(super) const ALL: [(&'static str, Self); 22] = [
         ("ts", Self::Ts),
         ("id.orig_h", Self::OrigH),
         ("id.orig_p", Self::OrigP),
@@ -72,6 +73,7 @@ impl Column {
         ("TTLs", Self::Ttls),
         ("server_name", Self::ServerName),
         ("host", Self::Host),
+        ("rcode", Self::Rcode),
     ];
 
     pub(super) fn of(name: &[u8]) -> Self {

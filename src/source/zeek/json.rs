@@ -102,6 +102,7 @@ fn take<'de: 'a, 'a, M: MapAccess<'de>>(row: &mut Row<'a>, column: Column, map: 
                 row.add_ttl(value::duration_of_number(ttl));
             }
         }
+        Column::Rcode => row.answered = map.next_value::<Option<IgnoredAny>>()?.is_some(),
         Column::Unused => {}
     }
     Ok(())

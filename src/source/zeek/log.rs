@@ -233,13 +233,31 @@ mod tests {
         }
     }
 
-    fn name(kind: NameKind, name: &str, addresses: &[[u8; 4]], ttl_s: u32) -> Record {
+    fn name(kind: NameKind, name: &str, addresses: &[[u8; 4]]) -> Name {
         let addresses = addresses.iter().map(|octets| IpAddr::from(*octets)).collect();
-        Record::Name(Box::new(Name {
+        let (name, alpn) = (name.to_owned(), Vec::new());
+        Name {
             time: Timestamp::from_parts(1_521_911_720, 600_725_000),
             client: IpAddr::from([10, 1, 2, 3]),
-            seen: NameSeen { kind, name: name.to_owned(), addresses, asked: true, ttl_s },
-        }))
+            seen: NameSeen { kind, name, port: None, addresses, asked: true, ttl_s: 0, alpn, ech: false },
+            answer: None,
+        }
+    }
+
+    fn dns(question: &str, answer: Option<(&[[u8; 4]], u32)>) -> Record {
+        let mut asked = name(NameKind::Dns, question, &[]);
+        asked.answer = answer.map(|(addresses, ttl_s)| NameSeen {
+            asked: false,
+            ttl_s,
+            ..name(NameKind::Dns, question, addresses).seen
+        });
+        Record::Name(Box::new(asked))
+    }
+
+    fn said(kind: NameKind, port: Option<u16>) -> Record {
+        let mut said = name(kind, "a.example", &[[9, 9, 9, 9]]);
+        said.seen.port = port;
+        Record::Name(Box::new(said))
     }
 
     #[test]
@@ -264,23 +282,23 @@ mod tests {
 
     #[test]
     fn names_of_dns_with_their_addresses() {
-        let dns = "#path\tdns\n#fields\tts\tid.orig_h\tid.resp_p\ttrans_id\tquery\tqtype_name\tanswers\tTTLs\n";
+        let head = "#path\tdns\n#fields\tts\tid.orig_h\tid.resp_p\ttrans_id\tquery\trcode\tanswers\tTTLs\n";
         let start = "1521911720.600725\t10.1.2.3";
         let lines = [
             format!(
-                "{start}\t53\t1\tWWW.Example.ORG\tA\twww.example.net,93.184.216.34,93.184.216.35\t300.000000,60.0,90\n"
+                "{start}\t53\t1\tWWW.Example.ORG\t0\twww.example.net,93.184.216.34,93.184.216.35\t300.000000,60.0,90\n"
             ),
-            format!("{start}\t53\t2\tunanswered.example\\x2c.org\tAAAA\t-\t-\n"),
-            format!("{start}\t53\t3\ttext.org\tTXT\tTXT 12 v=spf1\\x2c -all\t60.0\n"),
-            format!("{start}\t5353\t4\t_hap._tcp.local\tPTR\t-\t-\n"),
-            format!("{start}\t53\t5\t-\t-\t-\t-\n"),
+            format!("{start}\t53\t2\tunanswered.example\\x2c.org\t-\t-\t-\n"),
+            format!("{start}\t53\t3\ttext.org\t0\tTXT 12 v=spf1\\x2c -all\t60.0\n"),
+            format!("{start}\t5353\t4\t_hap._tcp.local\t-\t-\t-\n"),
+            format!("{start}\t53\t5\t-\t0\t-\t-\n"),
         ];
         let expected = [
-            name(NameKind::Dns, "www.example.org", &[[93, 184, 216, 34], [93, 184, 216, 35]], 60),
-            name(NameKind::Dns, "unanswered.example,.org", &[], 0),
-            name(NameKind::Dns, "text.org", &[], 0),
+            dns("www.example.org", Some((&[[93, 184, 216, 34], [93, 184, 216, 35]], 60))),
+            dns("unanswered.example,.org", None),
+            dns("text.org", Some((&[], 0))),
         ];
-        assert_eq!(records(&[HEADER, dns, &lines.concat()].concat()), expected);
+        assert_eq!(records(&[HEADER, head, &lines.concat()].concat()), expected);
         let json = r#"{"ts":1521911720.600725,"id.orig_h":"10.1.2.3","id.resp_p":53,"trans_id":1,"query":"www.example.org","answers":["www.example.net","93.184.216.34","93.184.216.35"],"TTLs":[300.0,60.0,90]}"#;
         assert_eq!(records(json), expected[..1]);
     }
@@ -291,20 +309,19 @@ mod tests {
         let http = "#path\thttp\n#fields\tts\tid.orig_h\tid.resp_h\ttrans_depth\thost\turi\n\
             1521911720.600725\t10.1.2.3\t9.9.9.9\t1\tA.example:8080\t/\n1521911720.600725\t10.1.2.3\t9.9.9.9\t2\t-\t/\n";
         let quic = r#"{"_path":"quic","ts":1521911720.600725,"id.orig_h":"10.1.2.3","id.resp_h":"9.9.9.9","server_name":"a.example"}"#;
-        let server = [[9, 9, 9, 9]];
-        assert_eq!(records(ssl), [name(NameKind::Tls, "a.example", &server, 0)]);
-        assert_eq!(records(&[HEADER, http].concat()), [name(NameKind::Http, "a.example", &server, 0)]);
-        assert_eq!(records(quic), [name(NameKind::Quic, "a.example", &server, 0)]);
+        assert_eq!(records(ssl), [said(NameKind::Tls, None)]);
+        assert_eq!(records(&[HEADER, http].concat()), [said(NameKind::Http, Some(8080))]);
+        assert_eq!(records(quic), [said(NameKind::Quic, None)]);
     }
 
     #[test]
     fn logs_one_behind_the_other_and_mixed_streams_are_read() {
-        let dns = "#path\tdns\n#fields\tts\tid.orig_h\tquery\n1521911720.600725\t10.1.2.3\ta.example\n#close\t2026\n";
-        let text = [HEADER, CONN, LINE, "#close\t2026-01-02\n", HEADER, dns].concat();
-        assert_eq!(records(&text), [Record::Conn(conn()), name(NameKind::Dns, "a.example", &[], 0)]);
+        let more = "#path\tdns\n#fields\tts\tid.orig_h\tquery\n1521911720.600725\t10.1.2.3\ta.example\n#close\t2026\n";
+        let text = [HEADER, CONN, LINE, "#close\t2026-01-02\n", HEADER, more].concat();
+        assert_eq!(records(&text), [Record::Conn(conn()), dns("a.example", None)]);
         let stream = "{\"_path\":\"weird\",\"ts\":1.0}\n\
             {\"_path\":\"dns\",\"ts\":1521911720.600725,\"id.orig_h\":\"10.1.2.3\",\"query\":\"a.example\"}\n";
-        assert_eq!(records(stream), [name(NameKind::Dns, "a.example", &[], 0)]);
+        assert_eq!(records(stream), [dns("a.example", None)]);
     }
 
     #[test]

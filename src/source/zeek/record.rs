@@ -104,8 +104,10 @@ pub struct Name {
     pub time: Timestamp,
     /// Who.
     pub client: IpAddr,
-    /// Which, and for whom.
+    /// Which, and for whom; of DNS the question.
     pub seen: NameSeen,
+    /// The answer to a question of DNS, if there was one.
+    pub answer: Option<NameSeen>,
 }
 
 /// What `conn_state` says, with `history` and the packets that came back where it says too little. The second value

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::kind::LogKind;
 use super::record::{Conn, Name, Record, State, Transport, fate};
 use super::value;
+use crate::names::{http, printable};
 use crate::net::Mac;
 use crate::time::Timestamp;
 use crate::track::{NameKind, NameSeen};
@@ -36,11 +37,13 @@ pub(super) struct Row<'a> {
     pub(super) resp_ip_bytes: Option<u64>,
     pub(super) orig_l2_addr: Option<Mac>,
     pub(super) query: Option<Cow<'a, [u8]>>,
-    /// Addresses among the answers, by their place, and how many seconds each answer holds.
+    /// Addresses among the answers, and how many seconds the answer that holds shortest does.
     pub(super) answers: Vec<IpAddr>,
     pub(super) shortest_ttl_s: Option<u32>,
     pub(super) server_name: Option<Cow<'a, [u8]>>,
     pub(super) host: Option<Cow<'a, [u8]>>,
+    /// A question of DNS has an answer, be it an error.
+    pub(super) answered: bool,
 }
 
 /// `proto`.
@@ -158,23 +161,48 @@ impl Row<'_> {
         if self.resp_p.is_some_and(|port| NEIGHBOURHOOD.contains(&port)) {
             return Ok(None);
         }
-        let Some(name) = self.query.as_deref().and_then(value::name) else { return Ok(None) };
+        let Some(name) = self.query.as_deref().map(readable).filter(|name| !name.is_empty()) else { return Ok(None) };
+        let answered = self.answered || !self.answers.is_empty();
         let ttl_s = if self.answers.is_empty() { 0 } else { self.shortest_ttl_s.unwrap_or(0) };
-        let seen = NameSeen { kind: NameKind::Dns, name, addresses: self.answers, asked: true, ttl_s };
-        Ok(Some(Record::Name(Box::new(Name { time, client, seen }))))
+        let seen = NameSeen { name, ..said(NameKind::Dns) };
+        let answer = answered.then(|| NameSeen { asked: false, addresses: self.answers, ttl_s, ..seen.clone() });
+        Ok(Some(Record::Name(Box::new(Name { time, client, seen, answer }))))
     }
 
     /// A name that was said to the server that it stands for.
     fn greeting(self, kind: NameKind) -> Result<Option<Record>, String> {
         let (time, client) = (needed(self.ts, "ts")?, needed(self.orig_h, "id.orig_h")?);
         let server = needed(self.resp_h, "id.resp_h")?;
-        let said = match kind {
-            NameKind::Http => self.host.as_deref().map(value::host),
-            _ => self.server_name.as_deref(),
+        let (name, port) = match (kind, self.host, self.server_name) {
+            (NameKind::Http, Some(host), _) => {
+                let http::Host { name, port } = http::split(&value::unescaped(&host));
+                (name, port)
+            }
+            (NameKind::Tls | NameKind::Quic, _, Some(name)) => (readable(&name), None),
+            _ => return Ok(None),
         };
-        let Some(name) = said.and_then(value::name) else { return Ok(None) };
-        let seen = NameSeen { kind, name, addresses: vec![server], asked: true, ttl_s: 0 };
-        Ok(Some(Record::Name(Box::new(Name { time, client, seen }))))
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let seen = NameSeen { name, port, addresses: vec![server], ..said(kind) };
+        Ok(Some(Record::Name(Box::new(Name { time, client, seen, answer: None }))))
+    }
+}
+
+fn readable(raw: &[u8]) -> String {
+    printable(&value::unescaped(raw))
+}
+
+fn said(kind: NameKind) -> NameSeen {
+    NameSeen {
+        kind,
+        name: String::new(),
+        port: None,
+        addresses: Vec::new(),
+        asked: true,
+        ttl_s: 0,
+        alpn: Vec::new(),
+        ech: false,
     }
 }
 

@@ -65,6 +65,7 @@ fn take<'a>(row: &mut Row<'a>, column: Column, value: &'a [u8], header: &Header)
                 row.add_ttl(value::duration(part).map_err(wrong)?);
             }
         }
+        Column::Rcode => row.answered = true,
         Column::Unused => {}
     }
     Ok(())

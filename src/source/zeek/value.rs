@@ -7,8 +7,6 @@ use std::time::Duration;
 use crate::net::Mac;
 use crate::time::Timestamp;
 
-/// Names are at most this long (RFC 1035, section 2.3.4).
-const MAX_NAME: usize = 255;
 const MICROS: i64 = 1_000_000;
 
 fn shown(text: &[u8]) -> String {
@@ -173,40 +171,6 @@ fn hex(digit: u8) -> u8 {
     }
 }
 
-/// A name as camwatch keeps them: in lower case, without a final dot, control characters escaped, at most 255 bytes. None
-/// if nothing is left.
-pub(super) fn name(raw: &[u8]) -> Option<String> {
-    let raw = unescaped(raw);
-    let text = String::from_utf8_lossy(&raw);
-    let text = text.strip_suffix('.').unwrap_or(&text);
-    let mut out = String::with_capacity(text.len().min(MAX_NAME));
-    for letter in text.chars() {
-        let before = out.len();
-        if letter.is_control() {
-            out.extend(letter.escape_unicode());
-        } else {
-            out.push(letter.to_ascii_lowercase());
-        }
-        if out.len() > MAX_NAME {
-            out.truncate(before);
-            break;
-        }
-    }
-    (!out.is_empty()).then_some(out)
-}
-
-/// The host of an HTTP Host header, without its port.
-pub(super) fn host(raw: &[u8]) -> &[u8] {
-    if let Some(rest) = raw.strip_prefix(b"[") {
-        return rest.split(|byte| *byte == b']').next().unwrap_or_default();
-    }
-    match memchr::memrchr(b':', raw) {
-        // More than one colon: an IPv6 address without brackets.
-        Some(at) if memchr::memchr(b':', raw) == Some(at) => raw.get(..at).unwrap_or_default(),
-        _ => raw,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,23 +205,15 @@ mod tests {
     }
 
     #[test]
-    fn names_are_tidied() {
-        assert_eq!(name(b"WWW.Example.ORG."), Some("www.example.org".to_owned()));
-        assert_eq!(name(br"a\x1bb\\c"), Some(r"a\u{1b}b\c".to_owned()));
-        assert_eq!(name(br"\xc3\xa9.fr"), Some("é.fr".to_owned()));
-        assert_eq!(name(br"\xff.fr"), Some("\u{fffd}.fr".to_owned()));
-        assert_eq!(name(b""), None);
-        assert_eq!(name(b"."), None);
-        assert_eq!(name(br"\x4"), Some(r"\x4".to_owned()));
-        assert_eq!(name("é".repeat(200).as_bytes()).unwrap().len(), 254);
-    }
-
-    #[test]
-    fn a_host_has_no_port() {
-        for (raw, expected) in
-            [("example.org:8080", "example.org"), ("example.org", "example.org"), ("[::1]:80", "::1"), ("::1", "::1")]
-        {
-            assert_eq!(host(raw.as_bytes()), expected.as_bytes(), "{raw}");
+    fn escapes_are_undone() {
+        for (written, meant) in [
+            (r"plain", &b"plain"[..]),
+            (r"a\x2cb\c", br"a,b\c"),
+            (r"\xC3\xa9", "é".as_bytes()),
+            (r"\x4", br"\x4"),
+            (r"end\", br"end\"),
+        ] {
+            assert_eq!(*unescaped(written.as_bytes()), *meant, "{written}");
         }
     }
 }
