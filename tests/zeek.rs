@@ -299,7 +299,7 @@ fn names_come_from_the_other_logs() {
         ("dns", "gone.example.cn", 0),
         ("dns", "hub.example.cn", 1),
         ("tls", "relay.example", 1),
-        ("http", "update.example", 1),
+        ("http", "update.example:8080", 1),
     ];
     assert_eq!(names, expected);
     assert_eq!(document["totals"]["dns_questions"], 2);
