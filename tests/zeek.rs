@@ -260,7 +260,9 @@ fn names_come_from_the_other_logs() {
         Line { service: ("tcp", 80), ..line(START + 20.0, "10.0.0.1", "8.8.8.8", "SF", "ShAF") },
         line(START + 30.0, "10.0.0.1", "9.9.9.9", "SF", "ShAF"),
     ];
-    lines.iter_mut().for_each(|line| line.mac = Some("44:19:b6:00:00:01"));
+    for line in &mut lines {
+        line.mac = Some("44:19:b6:00:00:01");
+    }
     let conn = write(folder, "conn.log", tsv(&lines));
     let dns = format!(
         "{}{:.6}\t10.0.0.1\t53\t7\tHub.Example.CN\tA\tcdn.example.cn,{ABROAD}\t300.0,60.0\n\

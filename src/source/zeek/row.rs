@@ -164,7 +164,7 @@ impl Row<'_> {
         let Some(name) = self.query.as_deref().map(readable).filter(|name| !name.is_empty()) else { return Ok(None) };
         let answered = self.answered || !self.answers.is_empty();
         let ttl_s = if self.answers.is_empty() { 0 } else { self.shortest_ttl_s.unwrap_or(0) };
-        let seen = NameSeen { name, ..said(NameKind::Dns) };
+        let seen = NameSeen::said(NameKind::Dns, name);
         let answer = answered.then(|| NameSeen { asked: false, addresses: self.answers, ttl_s, ..seen.clone() });
         Ok(Some(Record::Name(Box::new(Name { time, client, seen, answer }))))
     }
@@ -184,26 +184,13 @@ impl Row<'_> {
         if name.is_empty() {
             return Ok(None);
         }
-        let seen = NameSeen { name, port, addresses: vec![server], ..said(kind) };
+        let seen = NameSeen { port, addresses: vec![server], ..NameSeen::said(kind, name) };
         Ok(Some(Record::Name(Box::new(Name { time, client, seen, answer: None }))))
     }
 }
 
 fn readable(raw: &[u8]) -> String {
     printable(&value::unescaped(raw))
-}
-
-fn said(kind: NameKind) -> NameSeen {
-    NameSeen {
-        kind,
-        name: String::new(),
-        port: None,
-        addresses: Vec::new(),
-        asked: true,
-        ttl_s: 0,
-        alpn: Vec::new(),
-        ech: false,
-    }
 }
 
 fn needed<T>(value: Option<T>, column: &str) -> Result<T, String> {
