@@ -19,6 +19,7 @@ test:
 bench: build
 	scripts/install-deps bench
 	scripts/bench
+	scripts/bench-zeek
 
 # Each fuzz target for a minute.
 fuzz:

@@ -19,7 +19,8 @@ use crate::report::{Document, summary};
 /// What `read` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Capture files: pcap or pcapng, also .gz and .zst; `-` for standard input.
+    /// Captures (pcap or pcapng), or Zeek's conn.log with dns.log, ssl.log, http.log and quic.log for names; also .gz and
+    /// .zst; `-` for standard input.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
     /// Print one JSON document.

@@ -53,8 +53,8 @@ pub fn host(stream: &[u8]) -> Reading<Host> {
     }
 }
 
-/// `example.org` and 8080 of `example.org:8080`, `::1` and 80 of `[::1]:80` (RFC 9110, section 7.2).
-fn split(host: &[u8]) -> Host {
+/// The two parts of a Host header: `example.org` and 8080 of `example.org:8080`, `::1` and 80 of `[::1]:80` (RFC 9110, section 7.2).
+pub fn split(host: &[u8]) -> Host {
     let host = host.trim_ascii();
     let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
         Some(at) if host.starts_with(b"[") || !host[..at].contains(&b':') => {

@@ -12,12 +12,17 @@ use crate::device::DeviceKind;
 use crate::geo::Class;
 use crate::names::encrypted_dns::EncryptedDns;
 use crate::net::Mac;
+use crate::source::Damage;
 use crate::time::Timestamp;
 use crate::track::NameKind;
 
 /// What was read.
+///
+/// Of Zeek's logs, packets and bytes are those that the connections in them tell of.
 #[derive(Debug, Clone, Serialize, Default)]
 pub struct Capture {
+    /// What the files are.
+    pub source: SourceKind,
     /// The files, as they were named.
     pub files: Vec<String>,
     /// Packets read.
@@ -36,10 +41,38 @@ pub struct Capture {
     pub duplicates: u64,
     /// Internal video packets that were counted and passed over.
     pub passed_over: u64,
+    /// Records read, of Zeek's logs.
+    pub records: u64,
+    /// Of these, records that came later than others can be held back to be put in order. They are counted.
+    pub late_records: u64,
+    /// Lines of Zeek's logs that could not be read, and were left out.
+    pub damaged_records: u64,
     /// Where a file is damaged; what stands before is reported.
     pub damaged: Option<String>,
     /// Every damage, when there is more than one file.
     pub damages: Vec<String>,
+}
+
+impl Capture {
+    /// With what was found damaged.
+    #[must_use]
+    pub fn with_damages(mut self, damages: &[Damage]) -> Self {
+        self.damages = damages.iter().map(ToString::to_string).collect();
+        self.damaged = self.damages.first().cloned();
+        self.damaged_records = damages.iter().map(Damage::lines_left_out).sum();
+        self
+    }
+}
+
+/// What files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// Captures of packets.
+    #[default]
+    Packets,
+    /// Logs by Zeek.
+    Zeek,
 }
 
 /// The whole document.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-use super::document::{Capture, worst_first};
+use super::document::{Capture, SourceKind, worst_first};
 use crate::alert::{Alert, State};
 use crate::analyse::{Camera, CameraId, Ledger, Pair, PairName};
 use crate::geo::Class;
@@ -32,7 +32,11 @@ fn write_all(out: &mut String, capture: &Capture, ledger: &Ledger, alerts: &[Ale
         pairs.entry(pair.camera).or_default().push(pair);
     }
     let span_s = span(capture);
-    callers(out, &cameras, &pairs, span_s)?;
+    if cameras.is_empty() {
+        out.push_str(nobody(capture.source));
+    } else {
+        callers(out, &cameras, &pairs, span_s)?;
+    }
     destinations(out, &pairs)?;
     wishes(out, ledger)?;
     tell_alerts(out, alerts)?;
@@ -86,7 +90,14 @@ fn head(out: &mut String, capture: &Capture) -> fmt::Result {
         [one] => one.clone(),
         files => count(files.len(), "file", "files"),
     };
-    write!(out, "Read {files}: {} packets, {}", grouped(capture.packets), size(capture.bytes))?;
+    write!(out, "Read {files}: ")?;
+    match capture.source {
+        SourceKind::Packets => write!(out, "{} packets, {}", grouped(capture.packets), size(capture.bytes))?,
+        SourceKind::Zeek => {
+            let records = count(capture.records as usize, "record", "records");
+            write!(out, "{records} by Zeek, of {} packets, {}", grouped(capture.packets), size(capture.bytes))?;
+        }
+    }
     if let (Some(first), Some(last)) = (capture.first, capture.last) {
         let minute = |time: Timestamp| time.to_string().replace('T', " ").chars().take(19).collect::<String>();
         write!(out, ", {} to {} UTC ({})", minute(first), minute(last), duration(span(capture)))?;
@@ -105,6 +116,21 @@ fn outcome(answered: u64, refused: u64, unanswered: u64) -> &'static str {
     }
 }
 
+/// Says how cameras are told.
+fn nobody(source: SourceKind) -> &'static str {
+    match source {
+        SourceKind::Packets => {
+            "\nNo camera was seen. Cameras are recognised by their maker's MAC prefix; behind a router, name their ranges in \
+             a configuration ([[camera]] range = \"10.20.0.0/16\"), or watch every address with --watch all.\n"
+        }
+        SourceKind::Zeek => {
+            "\nNo camera was seen. Zeek's logs tell devices by their address, and by MAC only where Zeek loads \
+             policy/protocols/conn/mac-logging: watch every address with --watch all, or name the cameras' ranges in a \
+             configuration ([[camera]] range = \"10.20.0.0/16\").\n"
+        }
+    }
+}
+
 fn callers(
     out: &mut String,
     cameras: &[(CameraId, &Camera)],
@@ -113,13 +139,6 @@ fn callers(
 ) -> fmt::Result {
     let abroad = |camera: &Camera| camera.overseas_attempts + camera.unknown_attempts;
     let callers: Vec<_> = cameras.iter().filter(|(id, camera)| abroad(camera) > 0 || pairs.contains_key(id)).collect();
-    if cameras.is_empty() {
-        return writeln!(
-            out,
-            "\nNo camera was seen. Cameras are recognised by their maker's MAC prefix; behind a router, name their ranges in a \
-             configuration ([[camera]] range = \"10.20.0.0/16\"), or watch every address with --watch all."
-        );
-    }
     let (called, all) = (callers.len(), count(cameras.len(), "camera", "cameras"));
     if callers.is_empty() {
         return writeln!(out, "\n{all} seen, and none of them called overseas.");
@@ -282,7 +301,18 @@ fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
 fn notes(out: &mut String, capture: &Capture, ledger: &Ledger, now_s: i64) -> fmt::Result {
     writeln!(out)?;
     for damage in &capture.damages {
-        writeln!(out, "Warning: {damage}. What stands before it is reported.")?;
+        let rest = match capture.source {
+            SourceKind::Packets => "What stands before it is reported.",
+            SourceKind::Zeek => "The other lines are reported.",
+        };
+        writeln!(out, "Warning: {damage}. {rest}")?;
+    }
+    if capture.late_records > 0 {
+        writeln!(
+            out,
+            "{} began long before others that were written first: counted, but left out of rules.",
+            count(capture.late_records as usize, "record", "records")
+        )?;
     }
     for (cause, number) in &capture.undecoded_causes {
         writeln!(out, "Not decoded: {}: {cause}.", count(*number as usize, "packet", "packets"))?;

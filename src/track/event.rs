@@ -104,6 +104,13 @@ pub struct NameSeen {
     pub ech: bool,
 }
 
+impl NameSeen {
+    /// A name that the device itself used, with nothing else known.
+    pub fn said(kind: NameKind, name: String) -> Self {
+        Self { kind, name, port: None, addresses: Vec::new(), asked: true, ttl_s: 0, alpn: Vec::new(), ech: false }
+    }
+}
+
 /// How a name is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -13,7 +13,7 @@ mod tracker;
 mod wheel;
 
 pub use event::{Event, EventKind, NameKind, NameSeen, Outcome, Traffic};
-pub use tracker::{LISTENED_UDP, Tracker};
+pub use tracker::{DATAGRAM_SILENCE, LISTENED_UDP, PULSE_AFTER, Tracker, is_internal_datagram};
 
 /// How much the tracker may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

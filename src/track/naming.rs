@@ -283,7 +283,7 @@ fn read(flow: &Flow, stream: &[u8], from_device: bool, time: Timestamp, events: 
         match http::host(stream) {
             Reading::Found(host) => {
                 let http::Host { name, port } = host;
-                tell(flow, NameSeen { kind: NameKind::Http, name, port, ..said() }, time, events);
+                tell(flow, NameSeen { port, ..NameSeen::said(NameKind::Http, name) }, time, events);
                 Progress::Ended(later)
             }
             Reading::More => Progress::More { used: 0 },
@@ -309,22 +309,9 @@ fn read_dns(flow: &Flow, stream: &[u8], from_device: bool, time: Timestamp, even
     Progress::More { used }
 }
 
-fn said() -> NameSeen {
-    NameSeen {
-        kind: NameKind::Tls,
-        name: String::new(),
-        port: None,
-        addresses: Vec::new(),
-        asked: true,
-        ttl_s: 0,
-        alpn: Vec::new(),
-        ech: false,
-    }
-}
-
 fn tell_hello(flow: &Flow, kind: NameKind, hello: Hello, time: Timestamp, events: &mut Vec<Event>) -> Look {
     let Hello { name, alpn, ech } = hello;
-    tell(flow, NameSeen { kind, name, alpn, ech, ..said() }, time, events);
+    tell(flow, NameSeen { alpn, ech, ..NameSeen::said(kind, name) }, time, events);
     Look::Done
 }
 
@@ -345,13 +332,13 @@ fn tell_dns(flow: &Flow, message: &dns::Message, from_device: bool, time: Timest
         return;
     }
     let mut push = |seen| events.push(Event { time, device: client, mac, kind: EventKind::Name(Box::new(seen)) });
-    let dns = || NameSeen { kind: NameKind::Dns, ..said() };
+    let dns = |name: &String| NameSeen::said(NameKind::Dns, name.clone());
     if message.response {
         if let Some(name) = message.questions.first() {
             let dns::Answer { addresses, ttl_s } = message.answer.clone();
-            push(NameSeen { name: name.clone(), asked: false, addresses, ttl_s, ..dns() });
+            push(NameSeen { asked: false, addresses, ttl_s, ..dns(name) });
         }
     } else {
-        message.questions.iter().for_each(|name| push(NameSeen { name: name.clone(), ..dns() }));
+        message.questions.iter().for_each(|name| push(dns(name)));
     }
 }

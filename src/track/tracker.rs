@@ -19,13 +19,13 @@ use crate::time::Timestamp;
 /// Without an answer for this long after the last try, an attempt is unanswered.
 const UNANSWERED_AFTER: Duration = Duration::from_secs(30);
 /// A UDP or echo 5-tuple that was silent for this long opens anew.
-const DATAGRAM_SILENCE: Duration = Duration::from_secs(120);
+pub const DATAGRAM_SILENCE: Duration = Duration::from_secs(120);
 /// An open TCP connection that was silent for this long is forgotten: beyond the two hours of TCP keep-alives.
 const TCP_SILENCE: Duration = Duration::from_secs(2 * 3600 + 600);
 /// An ended connection is remembered for this long, so that late packets of it open nothing.
 const LINGER: Duration = Duration::from_secs(30);
 /// Payload after this long without any is a pulse.
-const PULSE_AFTER: Duration = Duration::from_secs(2);
+pub const PULSE_AFTER: Duration = Duration::from_secs(2);
 /// Traffic of an open connection is told this often.
 const TRAFFIC_EVERY: Duration = Duration::from_secs(60);
 /// Packets are this far out of order at most; a longer step back is a new start of time.
@@ -299,12 +299,9 @@ impl Tracker {
     }
 
     fn udp(&mut self, seen: &Seen, udp: &UdpDatagram<'_>, events: &mut Vec<Event>) {
-        let heard = |port| LISTENED_UDP.contains(&port);
+        let (from, to) = (&seen.from, &seen.to);
         if !self.recogniser.watches_all()
-            && self.internal.contains(seen.to.address)
-            && self.internal.contains(seen.from.address)
-            && !heard(seen.from.port)
-            && !heard(seen.to.port)
+            && is_internal_datagram(&self.internal, (from.address, from.port), (to.address, to.port))
         {
             return;
         }
@@ -516,6 +513,12 @@ fn end(flow: &mut Flow, events: &mut Vec<Event>) {
 
 /// UDP ports that are heard between internal addresses too: DNS, DHCP (v4, v6), NTP and discovery.
 pub const LISTENED_UDP: [u16; 14] = [53, 67, 68, 123, 546, 547, 1900, 3702, 5353, 5355, 34569, 37020, 37810, 37778];
+
+/// Whether a datagram between these ends is internal and none that is heard nevertheless: video, passed over.
+pub fn is_internal_datagram(internal: &InternalRanges, from: (IpAddr, u16), to: (IpAddr, u16)) -> bool {
+    let heard = |port| LISTENED_UDP.contains(&port);
+    internal.contains(to.0) && internal.contains(from.0) && !heard(from.1) && !heard(to.1)
+}
 
 /// First fragments, so that later ones are counted to their connection. Direct-mapped: the newer one stays.
 struct Fragments {
