@@ -16,6 +16,9 @@ use crate::track::DATAGRAM_SILENCE;
 /// Between two SYNs of an attempt lies about as much as between the first and the former, or twice that (Linux waits 1, 2,
 /// 4, 8, … s, others 3, 6, 12 s: RFC 6298, section 5.5, doubles), and this much for the clock.
 const SLACK: Duration = Duration::from_secs(1);
+/// Zeek takes SYNs that come sooner after the first into its record (`tcp_attempt_delay` of 5 s): what is a record of its
+/// own before that is an attempt of its own.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(4500);
 /// The longest wait for another SYN: Linux' last.
 const LONGEST_WAIT: Duration = Duration::from_secs(70);
 
@@ -36,6 +39,8 @@ struct Seen {
     end: Timestamp,
     /// A record that begins before goes on with it.
     until: Timestamp,
+    /// A SYN came too soon for one that backs off: this end knocks from one port all the time.
+    knocks: bool,
 }
 
 const FIRST_CLEARING: usize = 4096;
@@ -54,21 +59,23 @@ impl Rejoin {
         }
         let key = (conn.origin, conn.responder, conn.origin_port, conn.responder_port, conn.transport);
         let end = conn.time + conn.duration;
+        let mut knocks = false;
         if let Some(seen) = self.seen.get_mut(&key) {
             if conn.time < seen.began {
                 // Late: it changes nothing for what follows.
                 return (udp && seen.began.since(end) < DATAGRAM_SILENCE).then_some(Duration::ZERO);
             }
-            if conn.time < seen.until {
-                let silence = conn.time.since(seen.end);
+            let silence = conn.time.since(seen.end);
+            if conn.time < seen.until && (udp || backs_off(seen, conn.time, silence)) {
                 seen.end = seen.end.max(end);
                 seen.until = until(udp, seen.began, seen.end);
                 return Some(silence);
             }
+            knocks = seen.knocks || conn.time < seen.until;
         } else if self.seen.len() >= self.clear_at {
             self.clear(conn.time);
         }
-        self.seen.insert(key, Seen { began: conn.time, end, until: until(udp, conn.time, end) });
+        self.seen.insert(key, Seen { began: conn.time, end, until: until(udp, conn.time, end), knocks });
         None
     }
 
@@ -89,6 +96,12 @@ impl Rejoin {
         }
         self.clear_at = (self.seen.len() * 2).clamp(FIRST_CLEARING.min(self.limit), self.limit);
     }
+}
+
+/// Whether a SYN after `silence` may be a retry: tries back off, knocks in a rhythm don't.
+fn backs_off(seen: &Seen, now: Timestamp, silence: Duration) -> bool {
+    let tried_for = seen.end.since(seen.began);
+    !seen.knocks && now.since(seen.began) >= ATTEMPT_DELAY && silence >= tried_for * 3 / 4
 }
 
 fn until(udp: bool, began: Timestamp, end: Timestamp) -> Timestamp {
@@ -143,6 +156,12 @@ mod tests {
         assert_eq!(retries, [false, true, true, true, true]);
         let knocks = [0, 60, 120].map(|start| rejoin.goes_on(&conn(Transport::Tcp, 2, start, 3)).is_some());
         assert_eq!(knocks, [false; 3]);
+        // From one port all the time, whatever the rate.
+        for (period, length) in [(1, 0), (3, 0), (8, 3), (20, 6)] {
+            let merged =
+                (0..50).filter(|n| rejoin.goes_on(&conn(Transport::Tcp, 3, 1000 + n * period, length)).is_some());
+            assert!(merged.count() <= 2, "every {period} s");
+        }
     }
 
     #[test]
