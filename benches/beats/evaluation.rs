@@ -66,7 +66,7 @@ fn scores(family: Family, options: &Options, window: f64) -> Scores {
         scores.others[0].push(yardsticks::rita(&events, window));
         scores.others[1].push(yardsticks::most_frequent(&events));
         scores.others[2].push(yardsticks::steadiness(&events));
-        let crossing = first_crossing(&events, 600);
+        let crossing = if std::env::var("CROSS").is_err() { None } else { first_crossing(&events, 600) };
         scores.ever += f64::from(u8::from(crossing.is_some())) / options.each as f64;
         scores.found_after.push(crossing.unwrap_or(f64::INFINITY));
     }

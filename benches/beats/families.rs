@@ -93,7 +93,7 @@ impl Family {
 
 /// A usual period for a window.
 fn period(d: &mut Draw, window: f64) -> f64 {
-    if window <= 3600.0 { d.scale(10.0, 180.0) } else { d.scale(20.0, 1800.0) }
+    if window <= 3600.0 { d.scale(10.0, 120.0) } else { d.scale(20.0, 1800.0) }
 }
 
 fn gaps(d: &mut Draw, window: f64, mut gap: impl FnMut(&mut Draw) -> f64) -> Vec<f64> {
@@ -205,7 +205,7 @@ fn step(d: &mut Draw, window: f64) -> Vec<f64> {
 
 /// One host's share of a flood: hosts in turn, or any at random.
 fn high_rate(d: &mut Draw, window: f64) -> Vec<f64> {
-    let (every, hosts) = (d.scale(0.2, 1.5), d.whole(2, 30));
+    let (every, hosts) = (d.scale(0.2, 1.5), d.whole(2, 12));
     let (jitter, in_turn) = (d.between(0.0, 0.2), d.chance(0.4));
     let mut turn = 0;
     let mut times = gaps(d, window, |d| d.around(every, jitter));
@@ -218,7 +218,7 @@ fn high_rate(d: &mut Draw, window: f64) -> Vec<f64> {
 
 /// One of the addresses of a name that is called in a rhythm: in turn, or at random.
 fn rotating(d: &mut Draw, window: f64) -> Vec<f64> {
-    let (count, in_turn) = (d.whole(2, 6), d.chance(0.4));
+    let (count, in_turn) = (d.whole(2, 4), d.chance(0.5));
     let (period, jitter) = (period(d, window).min(window / (10.0 * count as f64)), d.between(0.0, 0.1));
     let mut turn = 0;
     let mut times = gaps(d, window, |d| d.around(period, jitter));
@@ -230,14 +230,14 @@ fn rotating(d: &mut Draw, window: f64) -> Vec<f64> {
 }
 
 fn noise(d: &mut Draw, window: f64) -> Vec<f64> {
-    let (period, jitter, more) = (period(d, window), d.between(0.0, 0.15), d.between(0.1, 0.8));
+    let (period, jitter, more) = (period(d, window), d.between(0.0, 0.15), d.between(0.1, 0.6));
     let mut times = gaps(d, window, |d| d.around(period, jitter));
     times.extend(gaps(d, window, |d| d.exponential(period / more)));
     times
 }
 
 fn slow(d: &mut Draw, window: f64) -> Vec<f64> {
-    let (period, jitter) = (window / d.between(6.0, 14.0), d.between(0.0, 0.15));
+    let (period, jitter) = (window / d.between(8.0, 16.0), d.between(0.0, 0.15));
     gaps(d, window, |d| d.around(period, jitter))
 }
 
@@ -305,7 +305,7 @@ fn one_off(d: &mut Draw, window: f64) -> Vec<f64> {
 fn transfers(d: &mut Draw, window: f64) -> Vec<f64> {
     let mut times = Vec::new();
     for _ in 0..d.whole(1, 4) {
-        let (mut at, part, jitter) = (d.unit() * window, d.scale(0.5, 20.0), d.between(0.1, 0.5));
+        let (mut at, part, jitter) = (d.unit() * window, d.scale(0.5, 15.0), d.between(0.1, 0.5));
         for _ in 0..d.whole(4, 40) {
             times.push(at);
             at += d.around(part, jitter) * if d.chance(0.05) { d.between(2.0, 8.0) } else { 1.0 };

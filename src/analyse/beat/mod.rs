@@ -1,196 +1,124 @@
 //! How a rhythm is told from chance: multi-scale burst collapse, and the share of gaps that fit a period beyond what
-//! chance would give, weighed by how much of the time the beats cover. `docs/beat.md` has the method and its figures.
+//! chance would give, weighed by how much of the time these gaps make up. `docs/beat.md` has the method and its figures.
 //!
 //! Events closer than a silence *g* are one burst; the gaps between the starts of bursts are kept for seven values of
 //! *g*, the last 32 of each. Memory is fixed, an event costs a few comparisons, and a score looks at 32 numbers a scale.
 
-use std::fmt;
-
-use serde::Serialize;
+mod fit;
+mod score;
+mod series;
 
 use crate::time::Timestamp;
+use fit::median;
+use series::Scale;
+
+pub use fit::{Fit, Way};
+pub use score::{Level, Score, Span};
+pub use series::Gaps;
 
 /// The silences that part bursts, in milliseconds.
 const GAPS_MS: [i64; 7] = [0, 1_000, 6_000, 20_000, 80_000, 320_000, 1_200_000];
 const SCALES: usize = GAPS_MS.len();
-const RING: usize = 32;
 /// A scale with fewer beats says nothing.
 const MIN_BEATS: u32 = 5;
-const TOLERANCES: [f64; 4] = [0.05, 0.15, 0.30, 0.50];
 /// Shorter observations count as this long, so that a few quick beats cover little.
-const MIN_SPAN_S: f64 = 900.0;
+const MIN_SPAN_S: f64 = 300.0;
+/// From this share of the time on, the gaps that fit count in full.
+const FULL_COVER: f64 = 0.6;
 /// After this long the past is halved.
 const AGE_AFTER_MS: i64 = 48 * 3_600_000;
+/// Each of the first beats is listened to as it comes; later ones together, this often.
+const FIRST_BEATS: u32 = 40;
+const LISTEN_EVERY_MS: i64 = 60_000;
+/// Periods this close are the same.
+const SAME_PERIOD: f64 = 0.2;
+/// Another period must last this long, and for five of its beats, before the rhythm has changed.
+const CHANGE_AFTER_MS: i64 = 600_000;
+/// Silent for so many beats, a rhythm has stopped.
+const STOPPED_AFTER: f64 = 5.0;
 
-/// How sure a rhythm is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Score 4 and more: about 1 % of ordinary pairs reach it.
-    Watch,
-    /// Score 6 and more.
-    Beacon,
-    /// Score 10 and more.
-    Strong,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Watch => "watch",
-            Self::Beacon => "beacon",
-            Self::Strong => "strong",
-        })
-    }
-}
-
-/// The best rhythm found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// Evidence against chance, weighed; 0 for none.
-    pub score: f64,
-    /// The period, in seconds.
-    pub period_s: f64,
-    /// Median distance of fitting gaps from the period, in seconds.
-    pub spread_s: f64,
-    /// Share of the expected beats that were seen, 0 to 1.
-    pub cover: f64,
-    /// How many of the last gaps fit.
-    pub fits: u32,
-    /// Of how many.
-    pub of: u32,
-    /// Events in each beat.
-    pub burst: f64,
-    /// The silence that parts its bursts, in seconds.
-    pub gap_s: f64,
-}
-
-impl Score {
-    /// The level, if it reaches one.
-    pub fn level(&self) -> Option<Level> {
-        match self.score {
-            score if score >= 10.0 => Some(Level::Strong),
-            score if score >= 6.0 => Some(Level::Beacon),
-            score if score >= 4.0 => Some(Level::Watch),
-            _ => None,
-        }
-    }
-}
-
-/// "every 61 s ± 3 s, 92 % of expected beats seen, 30 of the last 32 gaps fit, each a burst of 4 tries".
-impl fmt::Display for Score {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "every {} ± {}, {:.0} % of expected beats seen, {} of the last {} gaps fit",
-            Span(self.period_s),
-            Span(self.spread_s),
-            self.cover * 100.0,
-            self.fits,
-            self.of
-        )?;
-        if self.burst >= 1.5 { write!(f, ", each a burst of {:.0} tries", self.burst) } else { Ok(()) }
-    }
-}
-
-/// A span of time with the digits that mean something.
-struct Span(f64);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            s if s < 0.0995 => write!(f, "{:.0} ms", s * 1000.0),
-            s if s < 9.95 => write!(f, "{s:.1} s"),
-            s if s < 600.0 => write!(f, "{s:.0} s"),
-            s if s < 36_000.0 => write!(f, "{:.0} min", s / 60.0),
-            s => write!(f, "{:.1} h", s / 3600.0),
-        }
-    }
-}
-
-/// The rhythm of one series of events: 32 bytes for one event, 600 from the second on.
+/// The rhythm of one series of events: 32 bytes for one event, about 640 from the second on.
 #[derive(Debug, Default)]
 pub struct Beat {
     first: i64,
     last: i64,
     events: u64,
-    scales: Option<Box<[Scale; SCALES]>>,
+    /// Most pairs meet once: the rings come with the second event.
+    memory: Option<Box<Memory>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    /// When the current burst began, in milliseconds.
-    start: i64,
-    beats: u32,
-    /// How often `ring` was written: the next place, modulo its size.
-    pushed: u8,
-    filled: u8,
-    ring: [u16; RING],
+#[derive(Debug)]
+struct Memory {
+    scales: [Scale; SCALES],
+    heard: Heard,
 }
 
-impl Scale {
-    const EMPTY: Self = Self { start: 0, beats: 0, pushed: 0, filled: 0, ring: [0; RING] };
-
-    fn beat(&mut self, at: i64) {
-        if self.beats > 0 {
-            self.ring[usize::from(self.pushed) % RING] = code(at - self.start);
-            self.pushed = (self.pushed + 1) % RING as u8;
-            self.filled = (self.filled + 1).min(RING as u8);
-        }
-        self.start = at;
-        self.beats = self.beats.saturating_add(1);
-    }
-
-    /// The gaps in seconds, ascending.
-    fn sorted(&self) -> ([f64; RING], usize) {
-        let mut gaps = [0.0; RING];
-        let count = usize::from(self.filled);
-        let mut codes = self.ring;
-        codes[..count].sort_unstable();
-        for (gap, code) in gaps.iter_mut().zip(&codes[..count]) {
-            *gap = decode(*code);
-        }
-        (gaps, count)
-    }
+/// What was made of the series when it was last listened to.
+#[derive(Debug, Default)]
+struct Heard {
+    /// When, in milliseconds.
+    at: i64,
+    /// Something came since.
+    fresh: bool,
+    /// The scale that told most.
+    scale: u8,
+    score: f32,
+    /// The time between beats that are seen, in seconds.
+    pace_s: f32,
+    /// The period of the rhythm that holds.
+    settled_s: f32,
+    /// The one that held before it; 0 if there was none.
+    before_s: f32,
+    /// Another period that may come to hold, and since when it is heard.
+    other_s: f32,
+    other_since: i64,
 }
 
-/// A gap on a logarithmic scale in steps of 0.03 %: 1 ms to 37 h.
-fn code(gap_ms: i64) -> u16 {
-    ((gap_ms.max(1) as f64).log2() * (65_535.0 / 27.0)).min(65_535.0) as u16
-}
-
-fn decode(code: u16) -> f64 {
-    (f64::from(code) * (27.0 / 65_535.0)).exp2() / 1000.0
+/// What one scale says, for those who ask why.
+#[derive(Debug, Clone)]
+pub struct ScaleView {
+    /// The silence that parts its bursts, in seconds.
+    pub silence_s: f64,
+    /// Bursts seen.
+    pub beats: u32,
+    /// The last gaps between them.
+    pub gaps: Gaps,
+    /// The best candidates, the best first, no two within 10 % of each other by the same way.
+    pub candidates: Vec<Fit>,
+    /// What the best one is worth.
+    pub score: Option<Score>,
 }
 
 impl Beat {
-    /// Takes an event. Events a little out of order count as simultaneous; a long step back starts anew.
+    /// Takes an event. One that lies before the last is counted, and makes no gap: a log may hold late lines.
     pub fn event(&mut self, time: Timestamp) {
         let at = time.as_millis();
-        if self.events == 0 || self.last - at > 60_000 {
-            *self = Self { first: at, last: at, events: 1, scales: None };
+        self.events += 1;
+        if self.events == 1 {
+            (self.first, self.last) = (at, at);
             return;
         }
-        let at = at.max(self.last);
+        if at < self.last {
+            return;
+        }
         let quiet = at - self.last;
         let first = self.first;
-        let scales = self.scales.get_or_insert_with(|| {
-            // Most pairs meet once: the rings come with the second event, and take the first along.
-            let mut scales = Box::new([Scale::EMPTY; SCALES]);
+        let memory = self.memory.get_or_insert_with(|| {
+            let mut scales = [Scale::EMPTY; SCALES];
             scales.iter_mut().for_each(|scale| scale.beat(first));
-            scales
+            Box::new(Memory { scales, heard: Heard::default() })
         });
-        for (scale, gap) in scales.iter_mut().zip(GAPS_MS) {
+        for (scale, gap) in memory.scales.iter_mut().zip(GAPS_MS) {
             if gap > 0 && quiet <= gap {
                 break;
             }
             scale.beat(at);
         }
+        memory.heard.fresh = true;
         self.last = at;
-        self.events += 1;
         if at - self.first > AGE_AFTER_MS {
             self.first = at - (at - self.first) / 2;
-            for scale in scales.iter_mut() {
+            for scale in &mut memory.scales {
                 scale.beats /= 2;
             }
         }
@@ -201,131 +129,146 @@ impl Beat {
         self.events
     }
 
-    /// Silent for more than five periods of `score` at `now`.
-    pub fn stopped(&self, score: &Score, now: Timestamp) -> bool {
-        (now.as_millis() - self.last) as f64 / 1000.0 > 5.0 * score.period_s
+    /// Scores the series if that is due: after each of the first beats, later once a minute, if something came. Whether
+    /// it was due.
+    pub fn listen(&mut self, now: Timestamp) -> bool {
+        let now_ms = now.as_millis();
+        let Some(memory) = &self.memory else { return false };
+        let heard = &memory.heard;
+        let beats = memory.scales.get(usize::from(heard.scale)).map_or(0, |scale| scale.beats);
+        if !heard.fresh || (beats > FIRST_BEATS && (0..LISTEN_EVERY_MS).contains(&(now_ms - heard.at))) {
+            return false;
+        }
+        let best = self.best(now);
+        let Some(memory) = &mut self.memory else { return false };
+        let heard = &mut memory.heard;
+        (heard.at, heard.fresh) = (now_ms, false);
+        let Some((scale, score, pace_s)) = best else {
+            heard.score = 0.0;
+            return true;
+        };
+        (heard.scale, heard.score, heard.pace_s) = (scale, score.score as f32, pace_s as f32);
+        if score.level() >= Some(Level::Beacon) {
+            heard.settle(score.period_s as f32, now_ms);
+        }
+        true
+    }
+
+    /// The score when it was last listened to.
+    pub fn heard(&self) -> f64 {
+        self.memory.as_ref().map_or(0.0, |memory| f64::from(memory.heard.score))
+    }
+
+    /// Silent at `now` for more than five beats of the rhythm that was last heard.
+    pub fn stopped(&self, now: Timestamp) -> bool {
+        self.memory.as_ref().is_some_and(|memory| self.is_silent(now, f64::from(memory.heard.pace_s)))
+    }
+
+    fn is_silent(&self, now: Timestamp, pace_s: f64) -> bool {
+        pace_s > 0.0 && (now.as_millis() - self.last) as f64 / 1000.0 > STOPPED_AFTER * pace_s
     }
 
     /// The best rhythm at `now`; none with fewer than five beats.
     pub fn score(&self, now: Timestamp) -> Option<Score> {
-        let scales = self.scales.as_ref()?;
-        let span_s = ((now.as_millis().max(self.last) - self.first) as f64 / 1000.0).max(MIN_SPAN_S);
-        let mut best: Option<Score> = None;
-        for (scale, gap_ms) in scales.iter().zip(GAPS_MS) {
+        let (_, mut score, pace_s) = self.best(now)?;
+        let heard = &self.memory.as_ref()?.heard;
+        score.stopped = self.is_silent(now, pace_s);
+        let before_s = f64::from(heard.before_s);
+        score.changed_from_s = (before_s > 0.0 && is_same(f64::from(heard.settled_s), score.period_s)).then_some(before_s);
+        Some(score)
+    }
+
+    /// The scale that tells most, its score, and the time between beats that are seen.
+    fn best(&self, now: Timestamp) -> Option<(u8, Score, f64)> {
+        let scales = &self.memory.as_ref()?.scales;
+        let mut best: Option<(u8, Score, f64)> = None;
+        for (number, (scale, gap_ms)) in (0..).zip(scales.iter().zip(GAPS_MS)) {
             if scale.beats < MIN_BEATS {
                 break;
             }
-            let (gaps, count) = scale.sorted();
-            let gap_s = gap_ms as f64 / 1000.0;
-            let Some(fit) = best_fit(&gaps[..count], gap_s) else { continue };
-            let Some(score) = weigh(&fit, &gaps[..count], gap_s, scale.beats, scales[0].beats, span_s) else {
-                continue;
-            };
-            if best.is_none_or(|best| score.score > best.score) {
-                best = Some(score);
+            let gaps = scale.gaps();
+            let Some(fit) = fit::best(&gaps, gap_ms as f64 / 1000.0) else { continue };
+            let Some(score) = self.weigh(&fit, &gaps, scale, gap_ms, now) else { continue };
+            if best.as_ref().is_none_or(|(_, best, _)| score.score > best.score) {
+                best = Some((number, score, fit.explained_s / f64::from(fit.hits.max(1))));
             }
         }
         best
     }
+
+    /// How long the series has been watched, in seconds.
+    fn span_s(&self, now: Timestamp) -> f64 {
+        ((now.as_millis().max(self.last) - self.first) as f64 / 1000.0).max(MIN_SPAN_S)
+    }
+
+    fn weigh(&self, fit: &Fit, gaps: &Gaps, scale: &Scale, gap_ms: i64, now: Timestamp) -> Option<Score> {
+        let sorted = gaps.sorted();
+        let reach = fit.tolerance.max(0.15) * fit.period;
+        let near = |gap: &&f64| (**gap - fit.period).abs() <= reach;
+        let seen = median(sorted.iter().filter(near).copied());
+        let period_s = if fit.way == Way::Near { seen? } else { fit.period };
+        let spread_s = median(sorted.iter().filter(near).map(|gap| (gap - period_s).abs())).unwrap_or(0.0);
+        let count = sorted.len() as f64;
+        let beats = f64::from(scale.beats);
+        let span_s = self.span_s(now);
+        // What fits makes up this share of the time: other traffic of the pair adds beats, but nothing here.
+        let made_up = (beats * fit.explained_s / count / span_s).min(1.0);
+        let of_all = self.memory.as_ref().map_or(0, |memory| memory.scales[0].beats);
+        Some(Score {
+            score: (fit.evidence - 3.0).max(0.0) / (1.0 + count / 16.0) * (made_up / FULL_COVER).min(1.0),
+            period_s,
+            spread_s,
+            cover: (beats * f64::from(fit.hits) / count * period_s / span_s).min(1.0),
+            fits: fit.hits,
+            of: fit.of,
+            burst: f64::from(of_all) / beats.max(1.0),
+            gap_s: gap_ms as f64 / 1000.0,
+            stopped: false,
+            changed_from_s: None,
+        })
+    }
+
+    /// What each scale with enough beats says at `now`, and at most `most` candidates of each.
+    pub fn views(&self, now: Timestamp, most: usize) -> Vec<ScaleView> {
+        let Some(memory) = &self.memory else { return Vec::new() };
+        let told = memory.scales.iter().zip(GAPS_MS).take_while(|(scale, _)| scale.beats >= MIN_BEATS);
+        told.map(|(scale, gap_ms)| {
+            let (gaps, silence_s) = (scale.gaps(), gap_ms as f64 / 1000.0);
+            let mut all = Vec::new();
+            fit::candidates(&gaps, silence_s, |fit| all.push(fit));
+            all.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
+            let mut candidates: Vec<Fit> = Vec::new();
+            for fit in all {
+                let alike = |other: &Fit| other.way == fit.way && (other.period / fit.period - 1.0).abs() < 0.1;
+                if candidates.len() < most && !candidates.iter().any(alike) {
+                    candidates.push(fit);
+                }
+            }
+            let best = candidates.first().filter(|fit| fit.evidence > 0.0);
+            let score = best.and_then(|fit| self.weigh(fit, &gaps, scale, gap_ms, now));
+            ScaleView { silence_s, beats: scale.beats, gaps, candidates, score }
+        })
+        .collect()
+    }
 }
 
-/// A candidate period and the evidence for it.
-#[derive(Debug, Clone, Copy)]
-struct Fit {
-    evidence: f64,
-    period: f64,
-    tolerance: f64,
-    hits: u32,
-}
-
-/// How many of the ascending `gaps` lie in `from..=to`.
-fn within(gaps: &[f64], from: f64, to: f64) -> u32 {
-    let upper = gaps.partition_point(|gap| *gap <= to);
-    let lower = gaps.partition_point(|gap| *gap < from);
-    upper.saturating_sub(lower) as u32
-}
-
-/// The period that is hardest to explain by chance.
-fn best_fit(gaps: &[f64], silence: f64) -> Option<Fit> {
-    let count = gaps.len() as f64;
-    let mean = (gaps.iter().sum::<f64>() / count - silence).max(1e-6);
-    // Chance A: events as they come (Poisson) after a silence.
-    let poisson = |x: f64| 1.0 - (-(x - silence).max(0.0) / mean).exp();
-    let mut best: Option<Fit> = None;
-    let mut before = 0.0;
-    for &period in gaps {
-        if period <= 0.0 || period < before * 1.01 {
-            continue;
-        }
-        before = period;
-        let low = (period / 3.0).max(silence);
-        if low >= 3.0 * period {
-            continue;
-        }
-        // Chance B: heavy tails, flat on a logarithmic scale around the period.
-        let near_share = f64::from(within(gaps, low, 3.0 * period)) / count;
-        let log_width = (3.0 * period / low).ln();
-        for tolerance in TOLERANCES {
-            let (mut hits, mut chance) = (0, 0.0);
-            // Missed beats leave gaps of two and three periods.
-            let multiples = if tolerance < 0.2 { 3 } else { 1 };
-            for multiple in 1..=multiples {
-                let centre = period * f64::from(multiple);
-                let (from, to) = (centre * (1.0 - tolerance), centre * (1.0 + tolerance));
-                hits += within(gaps, from, to);
-                chance += poisson(to) - poisson(from);
-            }
-            let log_flat = near_share * (((1.0 + tolerance) / (1.0 - tolerance)).ln() / log_width).clamp(0.0, 1.0);
-            let chance = chance.max(log_flat).clamp(1e-4, 0.9999);
-            let share = (f64::from(hits) / count).clamp(1e-9, 1.0 - 1e-9);
-            if share <= chance {
-                continue;
-            }
-            let evidence =
-                count * (share * (share / chance).ln() + (1.0 - share) * ((1.0 - share) / (1.0 - chance)).ln());
-            if best.is_none_or(|best| evidence > best.evidence) {
-                best = Some(Fit { evidence, period, tolerance, hits: hits.min(gaps.len() as u32) });
-            }
+impl Heard {
+    /// A rhythm of this period is heard: the one that holds, or another that may come to hold.
+    fn settle(&mut self, period_s: f32, now: i64) {
+        let same = |other: f32| other > 0.0 && is_same(f64::from(other), f64::from(period_s));
+        if self.settled_s == 0.0 || same(self.settled_s) {
+            (self.settled_s, self.other_s) = (period_s, 0.0);
+        } else if !same(self.other_s) {
+            (self.other_s, self.other_since) = (period_s, now);
+        } else if now - self.other_since >= CHANGE_AFTER_MS.max((5000.0 * period_s) as i64) {
+            (self.before_s, self.settled_s, self.other_s) = (self.settled_s, period_s, 0.0);
         }
     }
-    best
 }
 
-fn weigh(fit: &Fit, gaps: &[f64], gap_s: f64, beats: u32, all_beats: u32, span_s: f64) -> Option<Score> {
-    let reach = fit.tolerance.max(0.15) * fit.period;
-    let near = |gap: &&f64| (**gap - fit.period).abs() <= reach;
-    let period = median(gaps.iter().filter(near).copied())?;
-    let spread = median(gaps.iter().filter(near).map(|gap| (gap - period).abs()))?;
-    let cover = (f64::from(beats) * period / span_s).min(1.0);
-    let count = gaps.len() as f64;
-    let score = (fit.evidence - 3.0).max(0.0) / (1.0 + count / 16.0) * (cover / 0.5).min(1.0);
-    Some(Score {
-        score,
-        period_s: period,
-        spread_s: spread,
-        cover,
-        fits: fit.hits,
-        of: gaps.len() as u32,
-        burst: f64::from(all_beats) / f64::from(beats.max(1)),
-        gap_s,
-    })
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut sorted = [0.0; RING];
-    let mut count = 0;
-    for (place, value) in sorted.iter_mut().zip(values) {
-        *place = value;
-        count += 1;
-    }
-    let sorted = &mut sorted[..count];
-    sorted.sort_unstable_by(f64::total_cmp);
-    let middle = count / 2;
-    if count % 2 == 1 {
-        sorted.get(middle).copied()
-    } else {
-        Some((sorted.get(middle.checked_sub(1)?)? + sorted.get(middle)?) / 2.0)
-    }
+/// Whether two periods are the same rhythm's.
+fn is_same(one: f64, other: f64) -> bool {
+    (one / other - 1.0).abs() <= SAME_PERIOD
 }
 
 #[cfg(test)]
@@ -407,16 +350,86 @@ mod tests {
     }
 
     #[test]
-    fn time_that_steps_back_starts_anew_and_few_events_score_nothing() {
-        let (mut beat, now) = series([0.0, 10.0, 20.0, 30.0]);
+    fn few_events_score_nothing() {
+        let (beat, now) = series([0.0, 10.0, 20.0, 30.0]);
         assert!(beat.score(now).is_none());
-        beat.event(Timestamp::from_parts(-1000, 0));
-        assert_eq!(beat.events(), 1);
         assert!(Beat::default().score(now).is_none());
     }
 
     #[test]
+    fn a_late_event_takes_no_rhythm_away() {
+        let (in_order, now) = series((0..60).map(|i| f64::from(i) * 60.0));
+        let (late, _) = series((0..60).flat_map(|i| {
+            let at = f64::from(i) * 60.0;
+            if i == 50 { vec![at, at - 1800.0, at - 90.0] } else { vec![at] }
+        }));
+        assert_eq!(late.events(), in_order.events() + 2);
+        assert_eq!(late.score(now), in_order.score(now));
+    }
+
+    #[test]
+    fn five_beats_are_enough() {
+        for period in [30.0, 60.0, 300.0, 3600.0] {
+            let (beat, now) = series((0..5).map(|i| f64::from(i) * period));
+            let found = beat.score(now).unwrap();
+            assert!(found.level() >= Some(Level::Beacon) || period < 60.0, "{period} s: {found:?}");
+        }
+    }
+
+    #[test]
+    fn beats_that_go_to_one_of_many_addresses_are_found() {
+        let mut noise = noise(3);
+        let one: Vec<f64> = (0..400).filter(|_| noise() < 0.2).map(|i| f64::from(i) * 20.0).collect();
+        let (beat, now) = series(one);
+        let score = beat.score(now).unwrap();
+        assert!(score.level() >= Some(Level::Beacon) && (score.period_s - 20.0).abs() < 0.5, "{score:?}");
+    }
+
+    #[test]
+    fn other_traffic_of_the_pair_adds_no_cover() {
+        // A flurry of a minute, once in the hour: near-regular, and a small part of the time.
+        let (beat, _) = series((0..20).map(|i| 1000.0 + f64::from(i) * 5.0));
+        let score = beat.score(Timestamp::from_parts(3600, 0)).unwrap();
+        assert!(score.score < 6.0 && score.stopped, "{score:?}");
+    }
+
+    #[test]
+    fn stopping_and_changing_is_told() {
+        let mut beat = Beat::default();
+        let mut at = 0;
+        let mut listen = |beat: &mut Beat, period: i64, count: i64| {
+            for _ in 0..count {
+                at += period;
+                beat.event(Timestamp::from_parts(at, 0));
+                beat.listen(Timestamp::from_parts(at, 0));
+            }
+            at
+        };
+        let now = listen(&mut beat, 60, 60);
+        assert_eq!(beat.score(Timestamp::from_parts(now, 0)).unwrap().changed_from_s, None);
+        let now = listen(&mut beat, 150, 60);
+        let score = beat.score(Timestamp::from_parts(now + 100, 0)).unwrap();
+        assert!(score.changed_from_s.is_some_and(|before| (before - 60.0).abs() < 1.0) && !score.stopped, "{score:?}");
+        assert!(score.to_string().contains("; before every 60 s"), "{score}");
+        let later = Timestamp::from_parts(now + 800, 0);
+        assert!(beat.stopped(later) && beat.score(later).unwrap().to_string().ends_with("; silent now"));
+    }
+
+    #[test]
+    fn it_is_listened_to_when_something_came_and_not_too_often() {
+        let mut beat = Beat::default();
+        let mut scored = 0;
+        for second in 0..6000 {
+            let now = Timestamp::from_parts(second, 0);
+            beat.event(now);
+            scored += u32::from(beat.listen(now));
+            assert!(!beat.listen(now), "nothing came since");
+        }
+        assert!((100..=145).contains(&scored), "{scored}");
+    }
+
+    #[test]
     fn the_state_of_a_pair_is_small() {
-        assert!(size_of::<Beat>() <= 40 && size_of::<[Scale; SCALES]>() <= 620);
+        assert!(size_of::<Beat>() <= 40 && size_of::<Memory>() <= 640);
     }
 }
