@@ -39,13 +39,33 @@ pub struct NamePair {
     pub first: Timestamp,
     /// Last seen.
     pub last: Timestamp,
-    /// The rhythm of its questions, and of its attempts to the name's addresses.
+    /// Where its rhythm is: the same for all the ways in which a camera uses a name.
+    pub rhythm: RhythmId,
+}
+
+/// A name's rhythm's place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RhythmId(pub(super) u32);
+
+/// A camera × name, however it is known: what keeps its rhythm while addresses change.
+#[derive(Debug)]
+pub struct NameRhythm {
+    /// The camera.
+    pub camera: CameraId,
+    /// The name, in lower case.
+    pub name: Arc<str>,
+    /// What it stands for, first seen first; at most 32.
+    pub addresses: Vec<IpAddr>,
+    /// The rhythm of its questions and greetings, and of attempts and pulses to the name's addresses.
     pub beat: Beat,
 }
 
 /// All names, bounded; when it is full, new names are counted and left out.
 pub(super) struct NameTable {
     pub(super) names: Vec<NamePair>,
+    /// Never more than there are names.
+    pub(super) rhythms: Vec<NameRhythm>,
+    by_rhythm: AHashMap<(CameraId, Arc<str>), RhythmId>,
     by_name: AHashMap<(CameraId, IpAddr, NameKind, Arc<str>), NameId>,
     /// What an address was last called by, and until when that holds.
     by_address: AHashMap<(CameraId, IpAddr), (NameId, Timestamp)>,
@@ -55,7 +75,15 @@ pub(super) struct NameTable {
 
 impl NameTable {
     pub(super) fn new(limit: usize) -> Self {
-        Self { names: Vec::new(), by_name: AHashMap::new(), by_address: AHashMap::new(), limit, left_out: 0 }
+        Self {
+            names: Vec::new(),
+            rhythms: Vec::new(),
+            by_rhythm: AHashMap::new(),
+            by_name: AHashMap::new(),
+            by_address: AHashMap::new(),
+            limit,
+            left_out: 0,
+        }
     }
 
     pub(super) fn take(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, now: Timestamp) -> Option<NameId> {
@@ -68,6 +96,7 @@ impl NameTable {
             }
             None => {
                 let id = NameId(self.names.len() as u32);
+                let rhythm = self.rhythm(camera, &key.3);
                 self.names.push(NamePair {
                     camera,
                     client,
@@ -77,7 +106,7 @@ impl NameTable {
                     asked: 0,
                     first: now,
                     last: now,
-                    beat: Beat::default(),
+                    rhythm,
                 });
                 self.by_name.insert(key, id);
                 id
@@ -87,12 +116,17 @@ impl NameTable {
         entry.last = entry.last.max(now);
         if seen.asked {
             entry.asked += 1;
-            entry.beat.event(now);
         }
         let until = now + Duration::from_secs(u64::from(seen.ttl_s)) + GRACE;
         for &address in &seen.addresses {
             if !entry.addresses.contains(&address) && entry.addresses.len() < MAX_ADDRESSES {
                 entry.addresses.push(address);
+            }
+            if let Some(rhythm) = self.rhythms.get_mut(entry.rhythm.0 as usize)
+                && !rhythm.addresses.contains(&address)
+                && rhythm.addresses.len() < MAX_ADDRESSES
+            {
+                rhythm.addresses.push(address);
             }
             if self.by_address.len() < self.limit.saturating_mul(4) || self.by_address.contains_key(&(camera, address))
             {
@@ -107,8 +141,18 @@ impl NameTable {
         self.by_address.get(&(camera, address)).filter(|(_, until)| *until >= now).map(|(id, _)| *id)
     }
 
-    pub(super) fn get_mut(&mut self, id: NameId) -> Option<&mut NamePair> {
-        self.names.get_mut(id.0 as usize)
+    fn rhythm(&mut self, camera: CameraId, name: &Arc<str>) -> RhythmId {
+        *self.by_rhythm.entry((camera, name.clone())).or_insert_with(|| {
+            let beat = Beat::default();
+            self.rhythms.push(NameRhythm { camera, name: name.clone(), addresses: Vec::new(), beat });
+            RhythmId(self.rhythms.len() as u32 - 1)
+        })
+    }
+
+    /// Feeds a name's rhythm; its place, where it is now to be listened to.
+    pub(super) fn event(&mut self, name: NameId, time: Timestamp) -> Option<RhythmId> {
+        let id = self.names.get(name.0 as usize)?.rhythm;
+        self.rhythms.get_mut(id.0 as usize)?.beat.event(time).then_some(id)
     }
 
     /// Forgets what no longer holds.

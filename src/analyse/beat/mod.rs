@@ -60,9 +60,12 @@ struct Heard {
     at: i64,
     /// Something came since.
     fresh: bool,
+    /// It is among those that are listened to.
+    queued: bool,
     /// The scale that told most.
     scale: u8,
     score: f32,
+    period_s: f32,
     /// The time between beats that are seen, in seconds.
     pace_s: f32,
     /// The period of the rhythm that holds.
@@ -72,6 +75,17 @@ struct Heard {
     /// Another period that may come to hold, and since when it is heard.
     other_s: f32,
     other_since: i64,
+}
+
+/// What became of listening to a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listened {
+    /// It was scored.
+    Scored,
+    /// Something came, and it was scored a short while ago.
+    NotYet,
+    /// Nothing came.
+    Nothing,
 }
 
 /// What one scale says, for those who ask why.
@@ -90,16 +104,17 @@ pub struct ScaleView {
 }
 
 impl Beat {
-    /// Takes an event. One that lies before the last is counted, and makes no gap: a log may hold late lines.
-    pub fn event(&mut self, time: Timestamp) {
+    /// Takes an event. One that lies before the last is counted, and makes no gap: a log may hold late lines. True where
+    /// the series is now to be put among those that are listened to.
+    pub fn event(&mut self, time: Timestamp) -> bool {
         let at = time.as_millis();
         self.events += 1;
         if self.events == 1 {
             (self.first, self.last) = (at, at);
-            return;
+            return false;
         }
         if at < self.last {
-            return;
+            return false;
         }
         let quiet = at - self.last;
         let first = self.first;
@@ -122,6 +137,9 @@ impl Beat {
                 scale.beats /= 2;
             }
         }
+        let new = !memory.heard.queued && memory.scales[0].beats >= MIN_BEATS;
+        memory.heard.queued |= new;
+        new
     }
 
     /// How many events there were.
@@ -129,34 +147,38 @@ impl Beat {
         self.events
     }
 
-    /// Scores the series if that is due: after each of the first beats, later once a minute, if something came. Whether
-    /// it was due.
-    pub fn listen(&mut self, now: Timestamp) -> bool {
+    /// Scores the series if that is due: after each of the first beats, later once a minute, if something came.
+    pub fn listen(&mut self, now: Timestamp) -> Listened {
         let now_ms = now.as_millis();
-        let Some(memory) = &self.memory else { return false };
-        let heard = &memory.heard;
+        let Some(memory) = &mut self.memory else { return Listened::Nothing };
+        let heard = &mut memory.heard;
+        if !heard.fresh {
+            heard.queued = false;
+            return Listened::Nothing;
+        }
         let beats = memory.scales.get(usize::from(heard.scale)).map_or(0, |scale| scale.beats);
-        if !heard.fresh || (beats > FIRST_BEATS && (0..LISTEN_EVERY_MS).contains(&(now_ms - heard.at))) {
-            return false;
+        if beats > FIRST_BEATS && (0..LISTEN_EVERY_MS).contains(&(now_ms - heard.at)) {
+            return Listened::NotYet;
         }
         let best = self.best(now);
-        let Some(memory) = &mut self.memory else { return false };
+        let Some(memory) = &mut self.memory else { return Listened::Nothing };
         let heard = &mut memory.heard;
-        (heard.at, heard.fresh) = (now_ms, false);
+        (heard.at, heard.fresh, heard.queued) = (now_ms, false, false);
         let Some((scale, score, pace_s)) = best else {
             heard.score = 0.0;
-            return true;
+            return Listened::Scored;
         };
-        (heard.scale, heard.score, heard.pace_s) = (scale, score.score as f32, pace_s as f32);
+        (heard.scale, heard.score, heard.period_s) = (scale, score.score as f32, score.period_s as f32);
+        heard.pace_s = pace_s as f32;
         if score.level() >= Some(Level::Beacon) {
             heard.settle(score.period_s as f32, now_ms);
         }
-        true
+        Listened::Scored
     }
 
-    /// The score when it was last listened to.
-    pub fn heard(&self) -> f64 {
-        self.memory.as_ref().map_or(0.0, |memory| f64::from(memory.heard.score))
+    /// Score and period in seconds as of when it was last listened to.
+    pub fn heard(&self) -> (f64, f64) {
+        self.memory.as_ref().map_or((0.0, 0.0), |memory| (memory.heard.score.into(), memory.heard.period_s.into()))
     }
 
     /// Silent at `now` for more than five beats of the rhythm that was last heard.
@@ -422,8 +444,8 @@ mod tests {
         for second in 0..6000 {
             let now = Timestamp::from_parts(second, 0);
             beat.event(now);
-            scored += u32::from(beat.listen(now));
-            assert!(!beat.listen(now), "nothing came since");
+            scored += u32::from(beat.listen(now) == Listened::Scored);
+            assert_ne!(beat.listen(now), Listened::Scored, "nothing came since");
         }
         assert!((100..=145).contains(&scored), "{scored}");
     }

@@ -16,6 +16,18 @@ pub enum Level {
     Strong,
 }
 
+impl Level {
+    /// The level that a score reaches, if any.
+    pub fn of(score: f64) -> Option<Self> {
+        match score {
+            score if score >= 10.0 => Some(Self::Strong),
+            score if score >= 6.0 => Some(Self::Beacon),
+            score if score >= 4.0 => Some(Self::Watch),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -54,12 +66,7 @@ pub struct Score {
 impl Score {
     /// The level, if it reaches one.
     pub fn level(&self) -> Option<Level> {
-        match self.score {
-            score if score >= 10.0 => Some(Level::Strong),
-            score if score >= 6.0 => Some(Level::Beacon),
-            score if score >= 4.0 => Some(Level::Watch),
-            _ => None,
-        }
+        Level::of(self.score)
     }
 }
 
