@@ -2,7 +2,7 @@
 CAMWATCH := target/release/camwatch
 DEMO := captures/fiumicino.pcap.zst
 
-.PHONY: demo test bench data captures build
+.PHONY: demo test bench eval data captures build
 
 demo: build
 	$(CAMWATCH) read $(DEMO)
@@ -19,6 +19,11 @@ test:
 bench: build
 	scripts/install-deps bench
 	scripts/bench
+
+# How well rhythms are told from chance on labelled series, against RITA on the same, and what that costs.
+eval:
+	scripts/install-deps build
+	cargo bench --locked --bench beats
 
 # The built-in country and owner data; needs npm and zstd.
 data:

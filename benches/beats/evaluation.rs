@@ -11,6 +11,10 @@ use super::yardsticks;
 
 /// The fixed threshold: level `beacon`.
 const THRESHOLD: f64 = 6.0;
+/// Series of a family that are followed from their start, to see when the threshold is first crossed.
+const FOLLOWED: u64 = 100;
+/// And for so many events.
+const MOST_EVENTS: usize = 600;
 
 pub struct Options {
     pub seed: u64,
@@ -42,12 +46,14 @@ fn at_the_end(events: &[Event], window: f64) -> f64 {
     beat.score(at(window)).map_or(0.0, |score| score.score)
 }
 
-/// Looks after every event, up to `most` of them: the beats until the threshold was crossed.
-fn first_crossing(events: &[Event], most: usize) -> Option<f64> {
+/// Looks after each of the first 40 events, then after every 8th: the beats until the threshold was crossed.
+fn first_crossing(events: &[Event]) -> Option<f64> {
     let mut beat = Beat::default();
-    for (time, _) in events.iter().take(most) {
+    for (number, (time, _)) in events.iter().enumerate().take(MOST_EVENTS) {
         beat.event(at(*time));
-        if let Some(score) = beat.score(at(*time)).filter(|score| score.score >= THRESHOLD) {
+        if (number < 40 || number.is_multiple_of(8))
+            && let Some(score) = beat.score(at(*time)).filter(|score| score.score >= THRESHOLD)
+        {
             return Some((beat.events() as f64 / score.burst).round());
         }
     }
@@ -60,16 +66,18 @@ fn scores(family: Family, options: &Options, window: f64) -> Scores {
         options.seed.wrapping_mul(1_000_003) ^ name.wrapping_add(number << 32) ^ (window as u64)
     });
     let mut scores = Scores { family, beat: Vec::new(), others: Default::default(), found_after: Vec::new(), ever: 0.0 };
-    for seed in seeds {
+    for (number, seed) in (0..).zip(seeds) {
         let events = family.series(seed, window);
         scores.beat.push(at_the_end(&events, window));
         scores.others[0].push(yardsticks::rita(&events, window));
         scores.others[1].push(yardsticks::most_frequent(&events));
         scores.others[2].push(yardsticks::steadiness(&events));
-        let crossing = if std::env::var("CROSS").is_err() { None } else { first_crossing(&events, 600) };
-        scores.ever += f64::from(u8::from(crossing.is_some())) / options.each as f64;
-        scores.found_after.push(crossing.unwrap_or(f64::INFINITY));
+        if number < FOLLOWED {
+            scores.found_after.push(first_crossing(&events).unwrap_or(f64::INFINITY));
+        }
     }
+    let ever = scores.found_after.iter().filter(|beats| beats.is_finite()).count();
+    scores.ever = ever as f64 / scores.found_after.len().max(1) as f64;
     scores
 }
 

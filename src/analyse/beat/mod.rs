@@ -104,6 +104,9 @@ pub struct ScaleView {
 }
 
 impl Beat {
+    /// What a series of two events and more takes beside itself.
+    pub const MEMORY_BYTES: usize = size_of::<Memory>();
+
     /// Takes an event. One that lies before the last is counted, and makes no gap: a log may hold late lines. True where
     /// the series is now to be put among those that are listened to.
     pub fn event(&mut self, time: Timestamp) -> bool {
