@@ -12,6 +12,7 @@ use camwatch::config::Config;
 use camwatch::geo::Geo;
 use camwatch::net::{Protocol, Service};
 use camwatch::pipeline::{Analysis, Batch};
+use camwatch::simulate::Random;
 use camwatch::time::Timestamp;
 use camwatch::track::{Event, EventKind, NameKind, NameSeen, Outcome, Traffic};
 use serde_json::Value;
@@ -41,8 +42,12 @@ fn a_rhythm_fires_when_it_holds_for_ten_minutes_and_not_before() {
     }
     let short = simulate(folder.path(), "short.pcap", &[&options[..], &["--hours", "0.2"]].concat());
     assert_eq!(alerts_of(folder.path(), rule, &[&short]), [] as [Value; 0], "it held for less than ten minutes");
-    for other in ["outcomes = [\"answered\", \"refused\"]", "min_period = \"2 min\"", "countries = [\"RU\"]", "services = [\"udp/53\"]"]
-    {
+    for other in [
+        "outcomes = [\"answered\", \"refused\"]",
+        "min_period = \"2 min\"",
+        "countries = [\"RU\"]",
+        "services = [\"udp/53\"]",
+    ] {
         let rule = format!("kind = \"beat\"\n{other}");
         assert_eq!(alerts_of(folder.path(), &rule, &[&long]), [] as [Value; 0], "{other}");
     }
@@ -129,7 +134,10 @@ fn mistakes_in_rules_are_told_with_the_way_out() {
         std::fs::write(&config, format!("[[rule]]\nname = \"r\"\n{rule}\n")).unwrap();
         let output = camwatch(&["check", "--config", config.to_str().unwrap()]);
         let told = text(&output.stderr);
-        assert!(output.status.code() == Some(1) && told.contains("c.toml:") && told.contains(expected), "{rule}: {told}");
+        assert!(
+            output.status.code() == Some(1) && told.contains("c.toml:") && told.contains(expected),
+            "{rule}: {told}"
+        );
     }
 }
 
@@ -176,9 +184,9 @@ fn names_of(alerts: &[Alert]) -> Vec<&str> {
     alerts.iter().map(|alert| alert.rule.as_ref()).collect()
 }
 
-/// Which of `count` addresses the call of a second goes to: no pattern.
-fn any_of(second: u64, count: u64) -> u8 {
-    (second.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8 % count as u8 + 1
+/// Which of `count` addresses a call goes to: no pattern.
+fn any_of(number: u64, count: u64) -> u8 {
+    Random::new(number).below(count) as u8 + 1
 }
 
 #[test]
@@ -200,7 +208,7 @@ fn a_rhythm_under_one_name_is_found_while_its_addresses_change() {
     let alerts = regular.alerts();
     assert_eq!(names_of(&alerts), ["overseas-name-beat"], "{alerts:?}");
     assert!(alerts[0].summary.contains("calls p2p.example.com (") && alerts[0].summary.contains("every 60 s"));
-    let irregular = analysed(calls(|number| 1 + (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % 120), 2);
+    let irregular = analysed(calls(|number| 1 + Random::new(number).below(120)), 2);
     assert_eq!(names_of(&irregular.alerts()), [] as [&str; 0], "without a rhythm the same is nothing");
 }
 

@@ -63,9 +63,12 @@ pub fn table(pairs: u64) -> String {
     });
     let _ = writeln!(out, "  an event of one of 200,000 pairs: {cold:.0} ns");
     drop(many);
-    for (what, period, jitter, tries) in
-        [("fixed", 60.0, 0.01, 1), ("jitter 35 %", 60.0, 0.35, 1), ("jittered bursts of 4", 90.0, 0.35, 4), ("chance", 60.0, 1.0, 1)]
-    {
+    for (what, period, jitter, tries) in [
+        ("fixed", 60.0, 0.01, 1),
+        ("jitter 35 %", 60.0, 0.35, 1),
+        ("jittered bursts of 4", 90.0, 0.35, 4),
+        ("chance", 60.0, 1.0, 1),
+    ] {
         let (beat, now) = fed(&mut draw, period, jitter, tries, 400);
         let score = fastest(500, || {
             black_box(beat.score(black_box(now)));

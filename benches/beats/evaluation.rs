@@ -65,7 +65,8 @@ fn scores(family: Family, options: &Options, window: f64) -> Scores {
         let name = family.name.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         options.seed.wrapping_mul(1_000_003) ^ name.wrapping_add(number << 32) ^ (window as u64)
     });
-    let mut scores = Scores { family, beat: Vec::new(), others: Default::default(), found_after: Vec::new(), ever: 0.0 };
+    let mut scores =
+        Scores { family, beat: Vec::new(), others: Default::default(), found_after: Vec::new(), ever: 0.0 };
     for (number, seed) in (0..).zip(seeds) {
         let events = family.series(seed, window);
         scores.beat.push(at_the_end(&events, window));

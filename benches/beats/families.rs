@@ -86,7 +86,8 @@ impl Family {
         times.retain(|time| (0.0..window).contains(time));
         times.sort_by(f64::total_cmp);
         // Beacons say much the same each time, people and programs do not.
-        let (size, sigma) = if self.beacon { (draw.scale(80.0, 2000.0), 0.05) } else { (draw.scale(200.0, 20_000.0), 1.0) };
+        let (size, sigma) =
+            if self.beacon { (draw.scale(80.0, 2000.0), 0.05) } else { (draw.scale(200.0, 20_000.0), 1.0) };
         times.into_iter().map(|time| (time, draw.log_normal(size, sigma).round())).collect()
     }
 }
@@ -352,7 +353,8 @@ fn alternating(d: &mut Draw, window: f64) -> Vec<f64> {
 
 /// Poisson of two rates, changing at random.
 fn busy_and_quiet(d: &mut Draw, window: f64) -> Vec<f64> {
-    let (busy, ratio, stay) = (d.scale(1.0, window / 100.0), d.between(3.0, 20.0), d.scale(window / 50.0, window / 5.0));
+    let (busy, ratio, stay) =
+        (d.scale(1.0, window / 100.0), d.between(3.0, 20.0), d.scale(window / 50.0, window / 5.0));
     let (mut is_busy, mut until) = (true, 0.0);
     let mut at = 0.0;
     let mut times = Vec::new();

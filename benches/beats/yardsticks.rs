@@ -26,7 +26,8 @@ fn regular(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let [low, middle, high] = [0.25, 0.5, 0.75].map(|at| quantile(&sorted, at));
-    let skew = if high > low && middle != low && middle != high { (low + high - 2.0 * middle) / (high - low) } else { 0.0 };
+    let skew =
+        if high > low && middle != low && middle != high { (low + high - 2.0 * middle) / (high - low) } else { 0.0 };
     let deviation = median(&values.iter().map(|value| (value - middle).abs()).collect::<Vec<_>>());
     let steady = if middle >= 1.0 { ((middle - deviation) / middle).max(0.0) } else { 0.0 };
     (1.0 - skew.abs() + steady) / 2.0
@@ -39,7 +40,9 @@ pub fn most_frequent(events: &[Event]) -> f64 {
     }
     let mut gaps: Vec<f64> = events.windows(2).map(|two| (two[1].0 - two[0].0).max(0.5)).collect();
     gaps.sort_by(f64::total_cmp);
-    let most = gaps.iter().map(|gap| gaps.partition_point(|other| *other <= gap * 1.1) - gaps.partition_point(|other| other < gap));
+    let most = gaps
+        .iter()
+        .map(|gap| gaps.partition_point(|other| *other <= gap * 1.1) - gaps.partition_point(|other| other < gap));
     most.max().unwrap_or(0) as f64 / gaps.len() as f64
 }
 

@@ -540,7 +540,8 @@ impl Ledger {
 
     /// Whether anyone answers at a name's addresses; none where the camera never called one.
     pub fn answer_of_name(&self, rhythm: &NameRhythm) -> Option<Answer> {
-        let counts = self.pairs_of_name(rhythm).map(|pair| [pair.answered + pair.midstream, pair.refused, pair.unanswered]);
+        let counts =
+            self.pairs_of_name(rhythm).map(|pair| [pair.answered + pair.midstream, pair.refused, pair.unanswered]);
         let [answered, refused, unanswered] = counts.reduce(|a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])?;
         Some(Answer::of(answered, refused, unanswered))
     }

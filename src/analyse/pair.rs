@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::beat::Beat;
+use super::beat::{Beat, Score};
 use super::camera::CameraId;
 use crate::geo::Place;
 use crate::net::Service;
@@ -120,6 +120,13 @@ impl Pair {
         self.bytes_in += traffic.bytes_in;
         self.packets_out += u64::from(traffic.packets_out);
         self.packets_in += u64::from(traffic.packets_in);
+    }
+
+    /// The best rhythm at `now`; a burst counts the retries of its attempts too.
+    pub fn rhythm(&self, now: Timestamp) -> Option<Score> {
+        let mut score = self.beat.score(now)?;
+        score.burst *= 1.0 + self.retries as f64 / (self.attempts + self.pulses).max(1) as f64;
+        Some(score)
     }
 
     /// Whether anyone answers, as far as is known.

@@ -288,14 +288,17 @@ mod tests {
         let text = "[rules]\ndisable = [\"overseas-beat\"]\n[[rule]]\nname = \"overseas-rate\"\nkind = \"rate\"\nattempts = 7\n";
         let config = Config::parse("c.toml", text, Path::new(".")).unwrap();
         let names: Vec<&str> = config.rules.iter().map(|rule| rule.name.as_ref()).collect();
-        assert_eq!(names, [
+        assert_eq!(
+            names,
+            [
                 "overseas-rate",
                 "overseas-rate-all",
                 "overseas-surge",
                 "overseas-name-beat",
                 "overseas-beat-all",
                 "new-overseas-country"
-            ]);
+            ]
+        );
         let found = problems("[rules]\ndisable = [\"overseas-baet\"]\n");
         assert!(found[0].contains("did you mean `overseas-beat`?"), "{found:?}");
     }

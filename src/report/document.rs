@@ -289,7 +289,7 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
         packets_in: pair.packets_in,
         first: pair.first,
         last: pair.last,
-        beat: BeatEntry::new(pair.beat.score(now), Some(pair.answer())),
+        beat: BeatEntry::new(pair.rhythm(now), Some(pair.answer())),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-use crate::analyse::beat::{Beat, Fit, Gaps, Level, ScaleView, Span, Way};
+use crate::analyse::beat::{Beat, Fit, Gaps, Level, ScaleView, Score, Span, Way};
 use crate::analyse::{Answer, Camera, CameraId, Ledger, NameRhythm, Pair};
 use crate::time::Timestamp;
 
@@ -32,12 +32,7 @@ pub enum ExplainError {
 
 /// Explains, as of `now`, the rhythm of `camera` (its id, an address of it, or its name) to `destination` (an address
 /// or a name), or that of all its overseas calls.
-pub fn text(
-    ledger: &Ledger,
-    now: Timestamp,
-    camera: &str,
-    destination: Option<&str>,
-) -> Result<String, ExplainError> {
+pub fn text(ledger: &Ledger, now: Timestamp, camera: &str, destination: Option<&str>) -> Result<String, ExplainError> {
     let (id, camera) = find_camera(ledger, camera)?;
     let mut out = String::new();
     // Writing to a string does not fail.
@@ -74,7 +69,8 @@ fn find_camera<'a>(ledger: &'a Ledger, word: &str) -> Result<(CameraId, &'a Came
             let mut known: Vec<String> = ledger.cameras().map(|(_, camera)| camera.id.clone()).collect();
             known.sort();
             known.truncate(5);
-            let hint = if known.is_empty() { "; --watch all watches every address".to_owned() } else { or_one_of(&known) };
+            let hint =
+                if known.is_empty() { "; --watch all watches every address".to_owned() } else { or_one_of(&known) };
             Err(ExplainError::NoCamera(word.to_owned(), hint))
         }
         several => {
@@ -93,7 +89,8 @@ fn find_destination<'a>(ledger: &'a Ledger, camera: CameraId, word: &str) -> Opt
     if let Ok(address) = word.parse() {
         return ledger.find_pair(camera, address).map(Found::Pair);
     }
-    let named = |rhythm: &NameRhythm| rhythm.camera == camera && rhythm.name.eq_ignore_ascii_case(word.trim_end_matches('.'));
+    let named =
+        |rhythm: &NameRhythm| rhythm.camera == camera && rhythm.name.eq_ignore_ascii_case(word.trim_end_matches('.'));
     ledger.rhythms().map(|(_, rhythm)| rhythm).find(|rhythm| named(rhythm)).map(Found::Name)
 }
 
@@ -109,7 +106,7 @@ fn whole(out: &mut String, ledger: &Ledger, id: CameraId, camera: &Camera, now: 
     let pairs = pairs_of(ledger, id, now);
     writeln!(out, "{} called {} destinations; by score:\n", camera.id, pairs.len())?;
     for (pair, score) in pairs.iter().take(DESTINATIONS) {
-        let rhythm = match pair.beat.score(now).filter(|score| score.level().is_some()) {
+        let rhythm = match pair.rhythm(now).filter(|score| score.level().is_some()) {
             Some(score) => format!("{score}, {}", pair.answer()),
             None => format!("no rhythm, {}", pair.answer()),
         };
@@ -119,7 +116,7 @@ fn whole(out: &mut String, ledger: &Ledger, id: CameraId, camera: &Camera, now: 
         writeln!(out, "  … and {} more", pairs.len() - DESTINATIONS)?;
     }
     writeln!(out, "\nAll calls of {} to destinations overseas together:", camera.id)?;
-    beat(out, &camera.overseas_beat, None, now)
+    beat(out, &camera.overseas_beat, camera.overseas_beat.score(now), None, now)
 }
 
 fn one_pair(out: &mut String, camera: &Camera, pair: &Pair, now: Timestamp) -> fmt::Result {
@@ -133,13 +130,13 @@ fn one_pair(out: &mut String, camera: &Camera, pair: &Pair, now: Timestamp) -> f
         pair.attempts,
         pair.pulses
     )?;
-    beat(out, &pair.beat, Some(pair.answer()), now)
+    beat(out, &pair.beat, pair.rhythm(now), Some(pair.answer()), now)
 }
 
 fn one_name(out: &mut String, ledger: &Ledger, camera: &Camera, name: &NameRhythm, now: Timestamp) -> fmt::Result {
     let addresses: Vec<String> = name.addresses.iter().map(ToString::to_string).collect();
     writeln!(out, "{} and the name {} (addresses: {})", camera.id, name.name, addresses.join(", "))?;
-    beat(out, &name.beat, ledger.answer_of_name(name), now)
+    beat(out, &name.beat, name.beat.score(now), ledger.answer_of_name(name), now)
 }
 
 fn destination(pair: &Pair) -> String {
@@ -150,7 +147,7 @@ fn destination(pair: &Pair) -> String {
     }
 }
 
-fn beat(out: &mut String, beat: &Beat, answer: Option<Answer>, now: Timestamp) -> fmt::Result {
+fn beat(out: &mut String, beat: &Beat, score: Option<Score>, answer: Option<Answer>, now: Timestamp) -> fmt::Result {
     let views = beat.views(now, CANDIDATES);
     if views.is_empty() {
         return writeln!(
@@ -160,7 +157,7 @@ fn beat(out: &mut String, beat: &Beat, answer: Option<Answer>, now: Timestamp) -
         );
     }
     let best = views.iter().filter_map(|view| view.score).map(|score| score.score).fold(0.0, f64::max);
-    match beat.score(now) {
+    match score {
         Some(score) if score.level().is_some() => {
             let answer = answer.map_or_else(String::new, |answer| format!(", {answer}"));
             let level = score.level().map_or_else(String::new, |level| level.to_string());
@@ -170,8 +167,20 @@ fn beat(out: &mut String, beat: &Beat, answer: Option<Answer>, now: Timestamp) -
             writeln!(out, "\nNo rhythm: the best score is {best:.1}, and {} begins at 4.", Level::Watch)?;
         }
     }
-    for view in &views {
-        scale(out, view, best)?;
+    // Longer silences that part the same bursts say the same.
+    for alike in views.chunk_by(|a, b| a.beats == b.beats && a.gaps.sorted().len() == b.gaps.sorted().len()) {
+        let Some((first, others)) = alike.split_first() else { continue };
+        scale(out, first, best)?;
+        if !others.is_empty() {
+            let others: Vec<String> = others
+                .iter()
+                .map(|view| {
+                    let score = view.score.map_or(0.0, |score| score.score);
+                    format!("{} (score {score:.1})", Span(view.silence_s))
+                })
+                .collect();
+            writeln!(out, "  the same beats where events closer than these are one: {}", others.join(", "))?;
+        }
     }
     Ok(())
 }
@@ -183,7 +192,12 @@ fn scale(out: &mut String, view: &ScaleView, best: f64) -> fmt::Result {
         "Each event taken as a beat".to_owned()
     };
     let gaps = view.gaps.sorted().len() as u64;
-    writeln!(out, "\n{parted}: {} beats; {}:", view.beats, count(gaps, "the last gap", &format!("the last {gaps} gaps")))?;
+    writeln!(
+        out,
+        "\n{parted}: {} beats; {}:",
+        view.beats,
+        count(gaps, "the last gap", &format!("the last {gaps} gaps"))
+    )?;
     histogram(out, &view.gaps)?;
     let Some((first, lost)) = view.candidates.split_first().filter(|(first, _)| first.evidence > 0.0) else {
         return writeln!(out, "  no period is more frequent than chance would make it");

@@ -111,7 +111,7 @@ impl Running {
 /// What cameras do overseas in all, added up at most once a look.
 #[derive(Default)]
 struct Overseas {
-    /// Calls that the rule is about, calls that it is not, and whether a destination has the level by itself.
+    /// Calls that the rule is about, calls that it is not, and whether a destination or a name has the level by itself.
     sums: Option<AHashMap<CameraId, (u64, u64, bool)>>,
 }
 
@@ -125,6 +125,11 @@ impl Overseas {
                 let (covered, others, alone) = sums.entry(pair.camera).or_default();
                 *if rule.narrow.covers(camera, pair) { covered } else { others } += pair.attempts + pair.pulses;
                 *alone |= Level::of(pair.beat.heard().0) >= Some(wanted.level);
+            }
+            for (_, rhythm) in ledger.rhythms() {
+                if let Some((_, _, alone)) = sums.get_mut(&rhythm.camera) {
+                    *alone |= Level::of(rhythm.beat.heard().0) >= Some(wanted.level);
+                }
             }
             sums
         });
@@ -141,7 +146,9 @@ impl Condition for Running {
         for &key in ledger.scored() {
             let mine = matches!(
                 (key, per),
-                (BeatKey::Pair(_), Per::Destination) | (BeatKey::Name(_), Per::Name) | (BeatKey::Camera(_), Per::Camera)
+                (BeatKey::Pair(_), Per::Destination)
+                    | (BeatKey::Name(_), Per::Name)
+                    | (BeatKey::Camera(_), Per::Camera)
             );
             let Some(beat) = ledger.beat_of(key).filter(|_| mine) else { continue };
             if self.wants(key, beat, rule, ledger, &mut overseas) {
@@ -197,7 +204,10 @@ fn finding(
     now: Timestamp,
 ) -> Option<Finding> {
     let camera = subject(key, ledger)?;
-    let score = ledger.beat_of(key)?.score(now);
+    let score = match key {
+        BeatKey::Pair(id) => ledger.pair_of(id)?.rhythm(now),
+        key => ledger.beat_of(key)?.score(now),
+    };
     let (group, whom, facts) = match key {
         BeatKey::Pair(id) => {
             let pair = ledger.pair_of(id)?;

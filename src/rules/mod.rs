@@ -81,12 +81,8 @@ pub enum Kind {
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
 
 /// Every kind of rule, by the word that names it in a file. A new kind joins here.
-pub const KINDS: [(&str, ReadKind); 4] = [
-    ("rate", rate::read),
-    ("beat", beat::read),
-    ("surge", surge::read),
-    ("new_destination", new_destination::read),
-];
+pub const KINDS: [(&str, ReadKind); 4] =
+    [("rate", rate::read), ("beat", beat::read), ("surge", surge::read), ("new_destination", new_destination::read)];
 
 impl Kind {
     fn start(&self) -> Box<dyn Condition> {

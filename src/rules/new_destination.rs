@@ -45,7 +45,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
     let per = section.one_of("per", &words, problems).unwrap_or(Per::Camera);
     let learning = section.get("learning", problems).unwrap_or(Duration::from_secs(24 * 3600));
     if learning < Duration::from_secs(60) {
-        problems.add(section.span_of("learning"), "`learning` must be \"1 min\" or more: at the start everything is new");
+        problems
+            .add(section.span_of("learning"), "`learning` must be \"1 min\" or more: at the start everything is new");
         return None;
     }
     Some(Kind::NewDestination(NewDestination { by, per, learning }))
@@ -162,7 +163,10 @@ fn finding(
         since: time,
         holds,
         value: pair.attempts as f64,
-        reason: format!("called {whom}, {what} that {group} had not called before (learning time: {learning}), {}", pair.answer()),
+        reason: format!(
+            "called {whom}, {what} that {group} had not called before (learning time: {learning}), {}",
+            pair.answer()
+        ),
         evidence: json!({
             "started": time, "learning_s": wanted.learning.as_secs(), "camera": words::camera_facts(camera),
             "pair": words::pair_facts(pair),

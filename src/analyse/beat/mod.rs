@@ -22,7 +22,7 @@ const SCALES: usize = GAPS_MS.len();
 /// A scale with fewer beats says nothing.
 const MIN_BEATS: u32 = 5;
 /// Shorter observations count as this long, so that a few quick beats cover little.
-const MIN_SPAN_S: f64 = 300.0;
+const MIN_SPAN_S: f64 = 180.0;
 /// From this share of the time on, the gaps that fit count in full.
 const FULL_COVER: f64 = 0.6;
 /// After this long the past is halved.
@@ -75,6 +75,15 @@ struct Heard {
     /// Another period that may come to hold, and since when it is heard.
     other_s: f32,
     other_since: i64,
+}
+
+/// The scale that tells most, and what it tells.
+struct Best {
+    scale: u8,
+    score: Score,
+    /// The time between beats that are seen, in seconds.
+    pace_s: f64,
+    way: Way,
 }
 
 /// What became of listening to a series.
@@ -167,13 +176,14 @@ impl Beat {
         let Some(memory) = &mut self.memory else { return Listened::Nothing };
         let heard = &mut memory.heard;
         (heard.at, heard.fresh, heard.queued) = (now_ms, false, false);
-        let Some((scale, score, pace_s)) = best else {
+        let Some(Best { scale, score, pace_s, way }) = best else {
             heard.score = 0.0;
             return Listened::Scored;
         };
         (heard.scale, heard.score, heard.period_s) = (scale, score.score as f32, score.period_s as f32);
         heard.pace_s = pace_s as f32;
-        if score.level() >= Some(Level::Beacon) {
+        // While one rhythm gives way to another, both may be multiples of something that is neither.
+        if score.level() >= Some(Level::Beacon) && way == Way::Near {
             heard.settle(score.period_s as f32, now_ms);
         }
         Listened::Scored
@@ -195,18 +205,19 @@ impl Beat {
 
     /// The best rhythm at `now`; none with fewer than five beats.
     pub fn score(&self, now: Timestamp) -> Option<Score> {
-        let (_, mut score, pace_s) = self.best(now)?;
+        let Best { mut score, pace_s, .. } = self.best(now)?;
         let heard = &self.memory.as_ref()?.heard;
         score.stopped = self.is_silent(now, pace_s);
         let before_s = f64::from(heard.before_s);
-        score.changed_from_s = (before_s > 0.0 && is_same(f64::from(heard.settled_s), score.period_s)).then_some(before_s);
+        score.changed_from_s =
+            (before_s > 0.0 && is_same(f64::from(heard.settled_s), score.period_s)).then_some(before_s);
         Some(score)
     }
 
-    /// The scale that tells most, its score, and the time between beats that are seen.
-    fn best(&self, now: Timestamp) -> Option<(u8, Score, f64)> {
+    /// The scale that tells most.
+    fn best(&self, now: Timestamp) -> Option<Best> {
         let scales = &self.memory.as_ref()?.scales;
-        let mut best: Option<(u8, Score, f64)> = None;
+        let mut best: Option<Best> = None;
         for (number, (scale, gap_ms)) in (0..).zip(scales.iter().zip(GAPS_MS)) {
             if scale.beats < MIN_BEATS {
                 break;
@@ -214,8 +225,9 @@ impl Beat {
             let gaps = scale.gaps();
             let Some(fit) = fit::best(&gaps, gap_ms as f64 / 1000.0) else { continue };
             let Some(score) = self.weigh(&fit, &gaps, scale, gap_ms, now) else { continue };
-            if best.as_ref().is_none_or(|(_, best, _)| score.score > best.score) {
-                best = Some((number, score, fit.explained_s / f64::from(fit.hits.max(1))));
+            if best.as_ref().is_none_or(|best| score.score > best.score.score) {
+                let pace_s = fit.explained_s / f64::from(fit.hits.max(1));
+                best = Some(Best { scale: number, score, pace_s, way: fit.way });
             }
         }
         best
