@@ -10,6 +10,6 @@ mod name;
 mod pair;
 
 pub use camera::{Camera, CameraId};
-pub use ledger::{Ledger, LedgerLimits, Step, StepKind, Totals};
-pub use name::{NameId, NameKinds, NamePair};
-pub use pair::{Pair, PairId, PairName};
+pub use ledger::{BeatKey, Ledger, LedgerLimits, Step, StepKind, Totals};
+pub use name::{NameId, NameKinds, NamePair, NameRhythm, RhythmId};
+pub use pair::{Answer, Pair, PairId, PairName};

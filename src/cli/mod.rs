@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
 mod check;
+mod explain;
 mod read;
 mod run;
 mod simulate;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Analyse capture files and print who called abroad.
     Read(read::Arguments),
+    /// Say why a camera's calls do or don't show a rhythm.
+    Explain(explain::Arguments),
     /// Watch interfaces, until stopped.
     Run(run::Arguments),
     /// Check a configuration: every mistake at once, or the effective configuration.
@@ -33,6 +37,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Read(arguments) => read::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

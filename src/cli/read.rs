@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::watching::Watching;
 use crate::alert::Alert;
 use crate::config::Config;
-use crate::geo::{Country, Geo, GeoError};
+use crate::geo::{Geo, GeoError};
 use crate::lookup::{LookupOptions, ReverseLookup};
 use crate::pipeline;
 use crate::report::{Document, summary};
@@ -26,32 +27,12 @@ pub(super) struct Arguments {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
-    /// Whom to watch: `cameras` (configured and recognised ones), or `all` who open a connection.
-    #[arg(long, value_name = "WHO", default_value = "cameras")]
-    watch: Watch,
-    /// Home countries: what is elsewhere is overseas.
-    #[arg(long, value_name = "GB,IE", value_delimiter = ',')]
-    home: Vec<Country>,
-    /// A configuration file; not needed.
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Watch {
-    Cameras,
-    All,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut config = match &arguments.config {
-        Some(path) => Config::load(path)?,
-        None => Config::default(),
-    };
-    config.watch.all |= arguments.watch == Watch::All;
-    if !arguments.home.is_empty() {
-        config.home.clone_from(&arguments.home);
-    }
+    let config = arguments.watching.config()?;
     let geo = Arc::new(open_geo(&config)?);
     let bar = progress_bar();
     let reading = pipeline::read::read(&arguments.files, &config, geo, |done, all| {
@@ -100,7 +81,7 @@ pub(super) fn open_geo(config: &Config) -> anyhow::Result<Geo> {
     })
 }
 
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -6,8 +6,10 @@
 mod beat;
 mod engine;
 mod narrow;
+mod new_destination;
 mod rate;
 mod surge;
+mod target;
 mod words;
 
 use std::fmt;
@@ -72,12 +74,15 @@ pub enum Kind {
     Beat(beat::BeatRule),
     /// Many cameras that start to call one destination.
     Surge(surge::Surge),
+    /// Whom a camera has not called before.
+    NewDestination(new_destination::NewDestination),
 }
 
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
 
 /// Every kind of rule, by the word that names it in a file. A new kind joins here.
-pub const KINDS: [(&str, ReadKind); 3] = [("rate", rate::read), ("beat", beat::read), ("surge", surge::read)];
+pub const KINDS: [(&str, ReadKind); 4] =
+    [("rate", rate::read), ("beat", beat::read), ("surge", surge::read), ("new_destination", new_destination::read)];
 
 impl Kind {
     fn start(&self) -> Box<dyn Condition> {
@@ -85,6 +90,7 @@ impl Kind {
             Self::Rate(rate) => Box::new(rate::Running::new(rate.clone())),
             Self::Beat(beat) => Box::new(beat::Running::new(beat.clone())),
             Self::Surge(surge) => Box::new(surge::Running::new(surge.clone())),
+            Self::NewDestination(rule) => Box::new(new_destination::Running::new(rule.clone())),
         }
     }
 }

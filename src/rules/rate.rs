@@ -200,7 +200,7 @@ fn finding(
         (Subject::Country(_, country), _) => country.clone(),
         (Subject::Destination(..), Some(pair)) => super::words::destination(pair),
     };
-    let outcome = pair.map_or_else(String::new, |pair| format!(", {}", super::words::outcome(pair)));
+    let outcome = pair.map_or_else(String::new, |pair| format!(", {}", pair.answer()));
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,

@@ -10,6 +10,7 @@ mod scenario;
 mod scene;
 mod writer;
 
+pub use random::Random;
 pub use scenario::{Options, Scenario};
 pub use scene::{Scene, Truth};
 pub use writer::{WriteError, Writer};

@@ -1,0 +1,158 @@
+//! The period that is hardest to explain by chance, among the gaps of one scale.
+
+use super::series::{Gaps, RING};
+
+const TOLERANCES: [f64; 4] = [0.05, 0.15, 0.30, 0.50];
+/// Of the period, for gaps that are multiples of it.
+const MULTIPLE_TOLERANCES: [f64; 2] = [0.08, 0.04];
+const MOST_MULTIPLES: f64 = 16.0;
+
+/// By what a period shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Gaps are near it, or near two or three of it.
+    Near,
+    /// Gaps are whole multiples of it.
+    Multiples,
+}
+
+/// A candidate period and the evidence for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit {
+    /// What speaks against chance, in nats.
+    pub evidence: f64,
+    /// By what the period shows.
+    pub way: Way,
+    /// In seconds.
+    pub period: f64,
+    /// How far off a gap may be, as a share of the period.
+    pub tolerance: f64,
+    /// Gaps that fit.
+    pub hits: u32,
+    /// Of so many.
+    pub of: u32,
+    /// How much time the gaps that fit make up, in seconds.
+    pub explained_s: f64,
+    /// The probability that a gap fits by chance.
+    pub chance: f64,
+}
+
+/// The log likelihood ratio of so many hits against the chance of one, in nats: a binomial's.
+fn evidence(hits: u32, of: u32, chance: f64) -> f64 {
+    let chance = chance.clamp(1e-4, 0.9999);
+    let share = (f64::from(hits) / f64::from(of.max(1))).clamp(1e-9, 1.0 - 1e-9);
+    if share <= chance {
+        return 0.0;
+    }
+    f64::from(of) * (share * (share / chance).ln() + (1.0 - share) * ((1.0 - share) / (1.0 - chance)).ln())
+}
+
+/// Every candidate period with what speaks for it, told to `hear`; `silence` is what parts the scale's bursts.
+pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit)) {
+    let mean = (gaps.span() / gaps.sorted().len() as f64 - silence).max(1e-6);
+    // Chance A: events as they come (Poisson) after a silence.
+    let poisson = |x: f64| 1.0 - (-(x - silence).max(0.0) / mean).exp();
+    let mut before = 0.0;
+    for &period in gaps.sorted() {
+        let low = (period / 3.0).max(silence);
+        if period <= 0.0 || period < before * 1.01 || low >= 3.0 * period {
+            continue;
+        }
+        before = period;
+        for tolerance in TOLERANCES {
+            hear(near(gaps, &poisson, period, low, tolerance));
+        }
+        // Where single periods are rare, two of them may be the shortest gap that was seen.
+        for base in [period, period / 2.0] {
+            for tolerance in MULTIPLE_TOLERANCES {
+                if let Some(fit) = multiples(gaps, silence, &poisson, base, tolerance) {
+                    hear(fit);
+                }
+            }
+        }
+    }
+}
+
+/// The best of [`candidates`]: the first of equals.
+pub(super) fn best(gaps: &Gaps, silence: f64) -> Option<Fit> {
+    let mut best: Option<Fit> = None;
+    candidates(gaps, silence, |fit| {
+        if fit.evidence > best.map_or(0.0, |best| best.evidence) {
+            best = Some(fit);
+        }
+    });
+    best
+}
+
+/// Gaps near the period; with the narrow tolerances also near two and three periods, where beats were missed.
+fn near(gaps: &Gaps, poisson: &impl Fn(f64) -> f64, period: f64, low: f64, tolerance: f64) -> Fit {
+    let of = gaps.sorted().len() as u32;
+    let (mut hits, mut chance, mut explained_s) = (0, 0.0, 0.0);
+    for multiple in 1..=if tolerance < 0.2 { 3 } else { 1 } {
+        let multiple = f64::from(multiple);
+        let (from, to) = (period * (multiple - tolerance), period * (multiple + tolerance));
+        let here = gaps.within(from, to);
+        hits += here;
+        explained_s += f64::from(here) * period * multiple;
+        chance += poisson(to) - poisson(from);
+    }
+    // Chance B: heavy tails, flat on a logarithmic scale around the period.
+    let near_share = f64::from(gaps.within(low, 3.0 * period)) / f64::from(of.max(1));
+    let log_flat = ((1.0 + tolerance) / (1.0 - tolerance)).ln() / (3.0 * period / low).ln();
+    let chance = chance.max(near_share * log_flat.clamp(0.0, 1.0));
+    let hits = hits.min(of);
+    Fit { evidence: evidence(hits, of, chance), way: Way::Near, period, tolerance, hits, of, explained_s, chance }
+}
+
+/// Gaps that are whole multiples of a period, as where each beat goes to one of several addresses. The period is made
+/// more exact with each gap that fits; the jitter of so many sleeps adds up by the root of their number.
+fn multiples(gaps: &Gaps, silence: f64, poisson: &impl Fn(f64) -> f64, base: f64, tolerance: f64) -> Option<Fit> {
+    let (mut explained_s, mut beats, mut hits) = (0.0, 0.0, 0);
+    let mut period = base;
+    for &gap in gaps.sorted() {
+        let multiple = (gap / period).round();
+        if (1.0..=MOST_MULTIPLES).contains(&multiple)
+            && (gap - multiple * period).abs() <= tolerance * multiple.sqrt() * period
+        {
+            hits += 1;
+            explained_s += gap;
+            beats += multiple;
+            period = explained_s / beats;
+        }
+    }
+    let (low, high) = ((period / 3.0).max(silence), (MOST_MULTIPLES + 0.5) * period);
+    if hits == 0 || low >= high {
+        return None;
+    }
+    let (mut chance, mut log_flat, mut multiple) = (0.0, 0.0, 1.0);
+    while multiple <= MOST_MULTIPLES {
+        let reach = tolerance * f64::sqrt(multiple);
+        let (from, to) = (multiple - reach, multiple + reach);
+        chance += poisson(period * to) - poisson(period * from);
+        log_flat += (to / from).ln();
+        multiple += 1.0;
+    }
+    let of = gaps.sorted().len() as u32;
+    let near_share = f64::from(gaps.within(low, high)) / f64::from(of);
+    let chance = chance.max(near_share * (log_flat / (high / low).ln()).clamp(0.0, 1.0));
+    let evidence = evidence(hits, of, chance);
+    Some(Fit { evidence, way: Way::Multiples, period, tolerance, hits, of, explained_s, chance })
+}
+
+/// The median of at most as many values as a ring holds.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted = [0.0; RING];
+    let mut count = 0;
+    for (place, value) in sorted.iter_mut().zip(values) {
+        *place = value;
+        count += 1;
+    }
+    let sorted = &mut sorted[..count];
+    sorted.sort_unstable_by(f64::total_cmp);
+    let middle = count / 2;
+    if count % 2 == 1 {
+        sorted.get(middle).copied()
+    } else {
+        Some((sorted.get(middle.checked_sub(1)?)? + sorted.get(middle)?) / 2.0)
+    }
+}
