@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Condition, Kind, Rule, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::beat::{Beat, Level};
-use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step};
+use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step, StepKind};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
@@ -139,6 +139,10 @@ impl Overseas {
 }
 
 impl Condition for Running {
+    fn takes(&self, _: StepKind) -> bool {
+        false
+    }
+
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::alert::Finding;
-use crate::analyse::{Ledger, Step};
+use crate::analyse::{Ledger, Step, StepKind};
 use crate::settings::{Problems, Section, did_you_mean};
 use crate::time::Timestamp;
 
@@ -97,6 +97,8 @@ impl Kind {
 
 /// A rule's condition at work.
 trait Condition: Send {
+    /// Whether it takes steps of this kind; it is not shown others.
+    fn takes(&self, kind: StepKind) -> bool;
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.

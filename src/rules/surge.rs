@@ -107,6 +107,10 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn takes(&self, kind: StepKind) -> bool {
+        matches!(kind, StepKind::Attempt { first: true, .. })
+    }
+
     fn observe(&mut self, step: &Step, _: &Ledger) {
         if let StepKind::Attempt { pair, first: true } = step.kind {
             self.fresh.push((step.time, step.camera, pair));
