@@ -138,6 +138,10 @@ impl Overseas {
 }
 
 impl Condition for Running {
+    fn counts(&self, _: &Step) -> bool {
+        false
+    }
+
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {

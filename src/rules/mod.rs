@@ -97,6 +97,8 @@ impl Kind {
 
 /// A rule's condition at work.
 trait Condition: Send {
+    /// Whether a step is of a kind that the condition counts at all: asked before anything else, for every step.
+    fn counts(&self, step: &Step) -> bool;
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.

@@ -96,8 +96,12 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn counts(&self, step: &Step) -> bool {
+        matches!(step.kind, StepKind::Attempt { first: true, .. })
+    }
+
     fn observe(&mut self, step: &Step, _: &Ledger) {
-        if let StepKind::Attempt { pair, first: true } = step.kind {
+        if let StepKind::Attempt { pair, .. } = step.kind {
             self.fresh.push((step.time, step.camera, pair));
         }
     }

@@ -115,6 +115,10 @@ impl Count {
 }
 
 impl Condition for Running {
+    fn counts(&self, step: &Step) -> bool {
+        matches!(step.kind, StepKind::Attempt { .. })
+    }
+
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
         let StepKind::Attempt { pair, .. } = step.kind else { return };
         let Some(entry) = ledger.pair_of(pair) else { return };
