@@ -164,7 +164,7 @@ fn attempt(second: u64, destination: IpAddr) -> Event {
 
 fn asked(second: u64, name: &str, addresses: Vec<IpAddr>) -> Event {
     let name = name.to_owned();
-    event(second, EventKind::Name(Box::new(NameSeen { kind: NameKind::Dns, name, addresses, asked: true, ttl_s: 60 })))
+    event(second, EventKind::Name(Box::new(NameSeen { addresses, ttl_s: 60, ..NameSeen::said(NameKind::Dns, name) })))
 }
 
 fn analysed(events: Vec<Event>, hours: u64) -> Analysis {

@@ -14,7 +14,7 @@ impl Draw {
 
     /// Evenly from 0 to below 1.
     pub fn unit(&mut self) -> f64 {
-        (self.0.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.0.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Evenly.

@@ -26,11 +26,10 @@ fn regular(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let [low, middle, high] = [0.25, 0.5, 0.75].map(|at| quantile(&sorted, at));
-    let skew =
-        if high > low && middle != low && middle != high { (low + high - 2.0 * middle) / (high - low) } else { 0.0 };
+    let skew = if low < middle && middle < high { (low + high - 2.0 * middle) / (high - low) } else { 0.0 };
     let deviation = median(&values.iter().map(|value| (value - middle).abs()).collect::<Vec<_>>());
     let steady = if middle >= 1.0 { ((middle - deviation) / middle).max(0.0) } else { 0.0 };
-    (1.0 - skew.abs() + steady) / 2.0
+    f64::midpoint(1.0 - skew.abs(), steady)
 }
 
 /// The share of the most frequent gap, give or take 5 %.

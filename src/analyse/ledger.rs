@@ -293,7 +293,7 @@ impl Ledger {
         {
             self.listened.push(BeatKey::Camera(camera));
         }
-        if let Some(name) = self.names.of_address(camera, entry.address, time) {
+        if let Some((name, _)) = self.names.of_address(camera, entry.address, time) {
             self.listened.extend(self.names.event(name, time).map(BeatKey::Name));
         }
     }
@@ -368,9 +368,11 @@ impl Ledger {
     fn name(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, time: Timestamp) -> Option<NameId> {
         if seen.asked && seen.kind == crate::track::NameKind::Dns {
             self.totals.dns_questions += 1;
+            self.cameras.get_mut(camera.0 as usize)?.dns_questions += 1;
         }
         let id = self.names.take(camera, client, seen, time)?;
-        if seen.asked {
+        // What is said in a connection belongs to the attempt, which is an event already.
+        if seen.asked && seen.kind == crate::track::NameKind::Dns {
             self.listened.extend(self.names.event(id, time).map(BeatKey::Name));
         }
         let name = self.names.names.get(id.0 as usize)?.name.clone();
@@ -378,7 +380,7 @@ impl Ledger {
             if let Some(pair) = self.pair_index.get(&(camera, address))
                 && let Some(Some(pair)) = self.pairs.get_mut(pair.0 as usize)
             {
-                pair.add_name(&name);
+                pair.add_name(&name, [seen.kind]);
             }
         }
         Some(id)
@@ -430,10 +432,10 @@ impl Ledger {
 
     fn new_pair(&mut self, camera: CameraId, address: IpAddr, place: Arc<Place>, time: Timestamp) -> Option<PairId> {
         let mut pair = Pair::new(camera, address, place, time);
-        if let Some(name) = self.names.of_address(camera, address, time)
+        if let Some((name, kinds)) = self.names.of_address(camera, address, time)
             && let Some(name) = self.names.names.get(name.0 as usize)
         {
-            pair.add_name(&name.name);
+            pair.add_name(&name.name, kinds.iter());
         }
         let owner = self.cameras.get_mut(camera.0 as usize)?;
         owner.destinations += 1;

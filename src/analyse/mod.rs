@@ -11,5 +11,5 @@ mod pair;
 
 pub use camera::{Camera, CameraId};
 pub use ledger::{BeatKey, Ledger, LedgerLimits, Step, StepKind, Totals};
-pub use name::{NameId, NamePair, NameRhythm, RhythmId};
-pub use pair::{Answer, Pair, PairId};
+pub use name::{NameId, NameKinds, NamePair, NameRhythm, RhythmId};
+pub use pair::{Answer, Pair, PairId, PairName};

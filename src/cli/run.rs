@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use super::read::open_geo;
 use crate::alert::Transition;
 use crate::config::{Config, LogConfig};
+use crate::lookup::ReverseLookup;
 use crate::pipeline::live::{Live, Sink};
 use crate::web;
 
@@ -27,6 +29,11 @@ pub(super) struct Arguments {
 
 /// Where alerts go: opened anew when the configuration is, so that the file can be rotated.
 type Output = Arc<Mutex<Box<dyn Write + Send>>>;
+/// Who looks up, if anyone: made anew when the configuration is.
+type Lookup = Arc<tokio::sync::Mutex<Option<ReverseLookup>>>;
+
+/// Transitions on their way to delivery.
+const QUEUE: usize = 1024;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config)?;
@@ -50,7 +57,10 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
     };
     let geo = Arc::new(open_geo(&config)?);
     let output: Output = Arc::new(Mutex::new(open_output(&config.alerts_output)?));
-    let live = Live::start(config, geo, sink(output.clone()))?;
+    let lookup: Lookup = Arc::new(tokio::sync::Mutex::new(config.lookup.map(ReverseLookup::new).transpose()?));
+    let (queue, transitions) = mpsc::channel(QUEUE);
+    let live = Live::start(config, geo, sink(queue))?;
+    let delivery = tokio::spawn(deliver(transitions, output.clone(), lookup.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = listener.map(|listener| {
         tokio::spawn(web::serve(listener, live.view(), async {
@@ -62,13 +72,14 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break false,
-            _ = hangup.recv() => reload(path, &live, &output),
+            _ = hangup.recv() => reload(path, &live, &output, &lookup).await,
             _ = watchdog.tick() => if !live.is_alive() { break true },
         }
     };
     info!("stopping");
     // The captures take in what the kernel still holds: not on the thread that serves the last scrape.
     let snapshot = tokio::task::spawn_blocking(move || live.stop()).await?;
+    delivery.await?;
     stop.send(()).unwrap_or_default();
     if let Some(server) = server {
         server.await??;
@@ -81,14 +92,16 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn reload(path: &Path, live: &Live, output: &Output) {
+async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup) {
     let reloaded = Config::load(path).map_err(anyhow::Error::from).and_then(|config| {
         let geo = open_geo(&config)?;
         let alerts = open_output(&config.alerts_output)?;
-        Ok((config, geo, alerts))
+        let lookups = config.lookup.map(ReverseLookup::new).transpose()?;
+        Ok((config, geo, alerts, lookups))
     });
     match reloaded {
-        Ok((config, geo, alerts)) => {
+        Ok((config, geo, alerts, lookups)) => {
+            *lookup.lock().await = lookups;
             *output.lock().unwrap_or_else(PoisonError::into_inner) = alerts;
             live.reconfigure(config, Arc::new(geo));
             info!("the configuration was read anew");
@@ -105,17 +118,30 @@ fn open_output(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
     Ok(Box::new(file.with_context(|| format!("[alerts] output: {} cannot be opened for writing", path.display()))?))
 }
 
-fn sink(output: Output) -> Sink {
+/// Hands transitions over to [`deliver`]. The analyser waits when delivery is slow: nothing that fired is lost.
+fn sink(queue: mpsc::Sender<Transition>) -> Sink {
     Box::new(move |transition: &Transition| {
+        if queue.blocking_send(transition.clone()).is_err() {
+            error!("alerts are not delivered any more");
+        }
+    })
+}
+
+/// Writes what alerts tell, with what their destinations claim to be where look-ups are switched on.
+async fn deliver(mut queue: mpsc::Receiver<Transition>, output: Output, lookup: Lookup) {
+    while let Some(mut transition) = queue.recv().await {
+        if let Some(lookup) = lookup.lock().await.as_mut() {
+            transition.alert.ptr_claims = lookup.claims(&transition.alert.destinations()).await;
+        }
         info!(event = transition.event, rule = %transition.alert.rule, "{}", transition.alert.subject);
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = serde_json::to_string(transition)
+        let written = serde_json::to_string(&transition)
             .map_err(std::io::Error::other)
             .and_then(|line| writeln!(output, "{line}").and_then(|()| output.flush()));
         if let Err(error) = written {
             error!(%error, "an alert could not be written");
         }
-    })
+    }
 }
 
 fn start_log(log: &LogConfig) {

@@ -32,7 +32,7 @@ fn list(values: impl IntoIterator<Item = impl Display>) -> String {
 }
 
 fn write(out: &mut String, config: &Config) -> std::fmt::Result {
-    let Config { home, internal, capture, watch, cameras, geo, limits, alerts_output, http_listen, log, rules } =
+    let Config { home, internal, capture, watch, cameras, geo, limits, alerts_output, lookup, http_listen, log, rules } =
         config;
     writeln!(out, "home = {}\ninternal = {}\n", list(home), list(internal))?;
     writeln!(out, "[capture]\ninterfaces = {}", list(&capture.interfaces))?;
@@ -44,6 +44,10 @@ fn write(out: &mut String, config: &Config) -> std::fmt::Result {
     writeln!(out, "[geo]\ndatabases = {}", list(geo.databases.iter().map(|path| path.display())))?;
     if let Some(source) = &geo.country_source {
         writeln!(out, "country_source = {}", quoted(source))?;
+    }
+    writeln!(out, "\n[names]\nreverse_lookups = {}", lookup.is_some())?;
+    if let Some(lookup) = lookup {
+        writeln!(out, "resolver = {}\nper_minute = {}", quoted(lookup.resolver), lookup.per_minute)?;
     }
     writeln!(out, "\n[limits]\nflows = {}\ncameras = {}", limits.flows, limits.cameras)?;
     writeln!(out, "pairs = {}\nnames = {}\n", limits.pairs, limits.names)?;

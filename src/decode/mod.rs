@@ -10,6 +10,8 @@ mod duplicate;
 mod ip;
 mod link;
 mod prefilter;
+#[cfg(test)]
+mod properties;
 mod reassemble;
 mod transport;
 mod tunnel;

@@ -11,6 +11,8 @@ use crate::geo::Geo;
 use crate::rules::Engine;
 use crate::time::Timestamp;
 
+/// In logs, what is this much earlier than what was taken before is counted, but no rule looks back to it.
+const LATE: Duration = Duration::from_secs(60);
 /// A capture that steps back by so much starts time anew.
 const STEP_BACK: Duration = Duration::from_secs(3600);
 
@@ -20,6 +22,8 @@ pub struct Analysis {
     engine: Engine,
     alerts: Alerts,
     now: Timestamp,
+    /// Time never starts anew: what lies far back is late.
+    in_order: bool,
 }
 
 impl Analysis {
@@ -30,7 +34,13 @@ impl Analysis {
             engine: Engine::new(config.rules.clone()),
             alerts: Alerts::default(),
             now: Timestamp::MIN,
+            in_order: false,
         }
+    }
+
+    /// Nothing seen yet, and events come in order but for late ones, as from logs: these are counted, and move no time.
+    pub fn of_logs(config: &Config, geo: Arc<Geo>) -> Self {
+        Self { in_order: true, ..Self::new(config, geo) }
     }
 
     /// Takes a new configuration; what was counted stays.
@@ -53,8 +63,11 @@ impl Analysis {
             self.ledger.rewind();
         }
         for event in &batch.events {
+            let late = self.in_order && self.now.since(event.time) > LATE;
             self.advance(event.time, &mut told);
-            if let Some(step) = self.ledger.take(event) {
+            if let Some(step) = self.ledger.take(event)
+                && !late
+            {
                 self.engine.observe(&step, &self.ledger);
             }
         }

@@ -1,10 +1,12 @@
 //! The capture thread's half: frames in, batches of events out.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::decode::{CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Prefilter};
+use crate::decode::{CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Packet, Prefilter, Transport};
+use crate::lookup;
 use crate::net::InternalRanges;
 use crate::source::Frame;
 use crate::time::Timestamp;
@@ -15,7 +17,7 @@ const LISTENED_TCP: [u16; 10] = [53, 80, 443, 554, 853, 8080, 8443, 8554, 37777,
 /// UDP ports of tunnels, which may run between internal addresses.
 const TUNNELS: [u16; 4] = [2152, 3544, 5247, 6081];
 /// Events that go in one batch.
-const BATCH_EVENTS: usize = 4096;
+pub(super) const BATCH_EVENTS: usize = 1024;
 /// A batch that is not full goes after this much capture time.
 const BATCH_TIME: Duration = Duration::from_secs(1);
 
@@ -62,9 +64,17 @@ pub struct Front {
     stats: FrontStats,
     batch: Batch,
     sent: Timestamp,
+    /// This machine and the resolver that it asks itself.
+    own: Option<(IpAddr, SocketAddr)>,
 }
 
-fn internal_of(config: &Config) -> Arc<InternalRanges> {
+/// Between whom our own look-ups go, where they are switched on.
+fn own_of(config: &Config) -> Option<(IpAddr, SocketAddr)> {
+    let resolver = config.lookup?.resolver;
+    Some((lookup::own_address(resolver).ok()?, resolver))
+}
+
+pub(super) fn internal_of(config: &Config) -> Arc<InternalRanges> {
     Arc::new(InternalRanges::new(config.internal.clone()))
 }
 
@@ -72,6 +82,18 @@ fn prefilter_of(config: &Config) -> Option<Prefilter> {
     let tunnels = config.capture.vxlan_ports.iter().chain(&TUNNELS).copied();
     let ports = LISTENED_TCP.into_iter().chain(LISTENED_UDP).chain(tunnels);
     (!config.watch.all).then(|| Prefilter::new(&config.internal, ports))
+}
+
+/// Whether a packet is one of our own look-ups, or the answer to it.
+fn is_own(packet: &Packet<'_>, (own, resolver): (IpAddr, SocketAddr)) -> bool {
+    let ports = match &packet.payload {
+        Transport::Udp(udp) => (udp.source_port, udp.destination_port),
+        Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
+        _ => return false,
+    };
+    let asks = packet.source == own && packet.destination == resolver.ip() && ports.1 == resolver.port();
+    let answers = packet.destination == own && packet.source == resolver.ip() && ports.0 == resolver.port();
+    asks || answers
 }
 
 impl Front {
@@ -87,6 +109,7 @@ impl Front {
             stats: FrontStats::default(),
             batch: Batch::default(),
             sent: Timestamp::MIN,
+            own: own_of(config),
         }
     }
 
@@ -95,6 +118,7 @@ impl Front {
         self.prefilter = prefilter_of(config);
         self.decoder = Decoder::new(DecodeOptions { vxlan_ports: config.capture.vxlan_ports.clone() });
         self.tracker.reconfigure(config.watch_list(), internal_of(config));
+        self.own = own_of(config);
     }
 
     /// Takes a frame.
@@ -109,6 +133,7 @@ impl Front {
             self.tracker.advance(frame.time, &mut self.batch.events);
         } else {
             match self.decoder.decode(frame) {
+                Decoded::Packet(packet) if self.own.is_some_and(|own| is_own(&packet, own)) => {}
                 Decoded::Packet(packet) if self.duplicates.is_one(&packet) => stats.duplicates += 1,
                 Decoded::Packet(packet) => self.tracker.packet(&packet, &mut self.batch.events),
                 Decoded::Arp { .. } | Decoded::NotIp { .. } => stats.not_ip += 1,

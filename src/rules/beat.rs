@@ -44,6 +44,7 @@ const OUTCOMES: [(&str, &[Answer]); 3] = [
     ("answered", &[Answer::Always, Answer::Sometimes]),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "all kinds are read alike")]
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
     let levels = [("watch", Level::Watch), ("beacon", Level::Beacon), ("strong", Level::Strong)];
     let keys = [("camera and destination", Per::Destination), ("camera and name", Per::Name), ("camera", Per::Camera)];

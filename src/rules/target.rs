@@ -46,7 +46,7 @@ impl By {
     pub(super) fn targets(self, pair: &Pair) -> Vec<Target> {
         match self {
             Self::Address => vec![Target::Address(pair.address)],
-            Self::Name => pair.names.iter().cloned().map(Target::Name).collect(),
+            Self::Name => pair.names.iter().map(|name| Target::Name(name.name.clone())).collect(),
             Self::Owner => pair.place.owner_text().map(|owner| Target::Owner(owner.into())).into_iter().collect(),
             Self::Country => {
                 pair.place.country_text().map(|country| Target::Country(country.into())).into_iter().collect()

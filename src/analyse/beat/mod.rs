@@ -134,7 +134,9 @@ impl Beat {
         let first = self.first;
         let memory = self.memory.get_or_insert_with(|| {
             let mut scales = [Scale::EMPTY; SCALES];
-            scales.iter_mut().for_each(|scale| scale.beat(first));
+            for scale in &mut scales {
+                scale.beat(first);
+            }
             Box::new(Memory { scales, heard: Heard::default() })
         });
         for (scale, gap) in memory.scales.iter_mut().zip(GAPS_MS) {
