@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-use crate::analyse::beat::{Beat, Fit, Gaps, Level, ScaleView, Score, Span, Way};
+use crate::analyse::beat::{Beat, Fit, Gaps, Level, SEARCHED, ScaleView, Score, Span, Way};
 use crate::analyse::{Answer, Camera, CameraId, Ledger, NameRhythm, Pair};
 use crate::time::Timestamp;
 
@@ -205,8 +205,8 @@ fn scale(out: &mut String, view: &ScaleView, best: f64) -> fmt::Result {
     writeln!(out, "  best    {}", candidate(first))?;
     if let Some(score) = view.score {
         let verdict = if score.score >= best && best > 0.0 { ": this scale tells most" } else { "" };
-        let why = if first.evidence <= 3.0 {
-            "; evidence up to 3 counts nothing: so much comes of trying many periods".to_owned()
+        let why = if first.evidence <= SEARCHED {
+            format!("; evidence up to {SEARCHED} counts nothing: so much comes of trying many periods")
         } else {
             format!("; what fits covers {:.0} % of the expected beats", score.cover * 100.0)
         };

@@ -101,7 +101,7 @@ impl Condition for Running {
     }
 
     fn observe(&mut self, step: &Step, _: &Ledger) {
-        if let StepKind::Attempt { pair, first: true } = step.kind {
+        if let StepKind::Attempt { pair, .. } = step.kind {
             self.fresh.push((step.time, step.camera, pair));
         }
     }

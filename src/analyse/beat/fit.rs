@@ -1,11 +1,31 @@
 //! The period that is hardest to explain by chance, among the gaps of one scale.
 
+use std::sync::LazyLock;
+
 use super::series::{Gaps, RING};
 
-const TOLERANCES: [f64; 4] = [0.05, 0.15, 0.30, 0.50];
-/// Of the period, for gaps that are multiples of it.
-const MULTIPLE_TOLERANCES: [f64; 2] = [0.08, 0.04];
-const MOST_MULTIPLES: f64 = 16.0;
+const TOLERANCES: [f64; 5] = [0.05, 0.15, 0.30, 0.37, 0.50];
+const MOST_MULTIPLES: usize = 16;
+
+/// The intervals around whole multiples of a period, in periods: the jitter of so many sleeps adds up by the root of
+/// their number.
+struct Lattice {
+    tolerance: f64,
+    intervals: [(f64, f64); MOST_MULTIPLES],
+    /// How wide they are in all, on a logarithmic scale.
+    log_width: f64,
+}
+
+static LATTICES: LazyLock<[Lattice; 2]> = LazyLock::new(|| {
+    [0.08, 0.04].map(|tolerance: f64| {
+        let intervals = std::array::from_fn(|place| {
+            let multiple = place as f64 + 1.0;
+            let reach = tolerance * multiple.sqrt();
+            (multiple - reach, multiple + reach)
+        });
+        Lattice { tolerance, intervals, log_width: intervals.iter().map(|(from, to)| (to / from).ln()).sum() }
+    })
+});
 
 /// By what a period shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +67,13 @@ fn evidence(hits: u32, of: u32, chance: f64) -> f64 {
     f64::from(of) * (share * (share / chance).ln() + (1.0 - share) * ((1.0 - share) / (1.0 - chance)).ln())
 }
 
-/// Every candidate period with what speaks for it, told to `hear`; `silence` is what parts the scale's bursts.
-pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit)) {
+/// Every candidate period with what speaks for it, told to `hear`; `silence` is what parts the scale's bursts. What
+/// `hear` gives back is evidence that a candidate must exceed to be worth telling.
+pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit) -> f64) {
     let mean = (gaps.span() / gaps.sorted().len() as f64 - silence).max(1e-6);
     // Chance A: events as they come (Poisson) after a silence.
     let poisson = |x: f64| 1.0 - (-(x - silence).max(0.0) / mean).exp();
-    let mut before = 0.0;
+    let (mut before, mut least) = (0.0, 0.0);
     for &period in gaps.sorted() {
         let low = (period / 3.0).max(silence);
         if period <= 0.0 || period < before * 1.01 || low >= 3.0 * period {
@@ -60,13 +81,13 @@ pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit)) {
         }
         before = period;
         for tolerance in TOLERANCES {
-            hear(near(gaps, &poisson, period, low, tolerance));
+            least = hear(near(gaps, &poisson, period, low, tolerance));
         }
         // Where single periods are rare, two of them may be the shortest gap that was seen.
         for base in [period, period / 2.0] {
-            for tolerance in MULTIPLE_TOLERANCES {
-                if let Some(fit) = multiples(gaps, silence, &poisson, base, tolerance) {
-                    hear(fit);
+            for lattice in LATTICES.iter() {
+                if let Some(fit) = multiples(gaps, silence, &poisson, base, lattice, least) {
+                    least = hear(fit);
                 }
             }
         }
@@ -80,6 +101,7 @@ pub(super) fn best(gaps: &Gaps, silence: f64) -> Option<Fit> {
         if fit.evidence > best.map_or(0.0, |best| best.evidence) {
             best = Some(fit);
         }
+        best.map_or(0.0, |best| best.evidence)
     });
     best
 }
@@ -105,36 +127,41 @@ fn near(gaps: &Gaps, poisson: &impl Fn(f64) -> f64, period: f64, low: f64, toler
 }
 
 /// Gaps that are whole multiples of a period, as where each beat goes to one of several addresses. The period is made
-/// more exact with each gap that fits; the jitter of so many sleeps adds up by the root of their number.
-fn multiples(gaps: &Gaps, silence: f64, poisson: &impl Fn(f64) -> f64, base: f64, tolerance: f64) -> Option<Fit> {
+/// more exact with each gap that fits. None where the evidence is not above `least`.
+fn multiples(
+    gaps: &Gaps,
+    silence: f64,
+    poisson: &impl Fn(f64) -> f64,
+    base: f64,
+    lattice: &Lattice,
+    least: f64,
+) -> Option<Fit> {
     let (mut explained_s, mut beats, mut hits) = (0.0, 0.0, 0);
     let mut period = base;
     for &gap in gaps.sorted() {
         let multiple = (gap / period).round();
-        if (1.0..=MOST_MULTIPLES).contains(&multiple)
-            && (gap - multiple * period).abs() <= tolerance * multiple.sqrt() * period
-        {
+        let interval = (multiple >= 1.0).then(|| lattice.intervals.get(multiple as usize - 1)).flatten();
+        if interval.is_some_and(|(from, to)| (period * from..=period * to).contains(&gap)) {
             hits += 1;
             explained_s += gap;
             beats += multiple;
             period = explained_s / beats;
         }
     }
-    let (low, high) = ((period / 3.0).max(silence), (MOST_MULTIPLES + 0.5) * period);
+    let (low, high) = ((period / 3.0).max(silence), (MOST_MULTIPLES as f64 + 0.5) * period);
     if hits == 0 || low >= high {
         return None;
     }
-    let (mut chance, mut log_flat, mut multiple) = (0.0, 0.0, 1.0);
-    while multiple <= MOST_MULTIPLES {
-        let reach = tolerance * f64::sqrt(multiple);
-        let (from, to) = (multiple - reach, multiple + reach);
-        chance += poisson(period * to) - poisson(period * from);
-        log_flat += (to / from).ln();
-        multiple += 1.0;
-    }
     let of = gaps.sorted().len() as u32;
     let near_share = f64::from(gaps.within(low, high)) / f64::from(of);
-    let chance = chance.max(near_share * (log_flat / (high / low).ln()).clamp(0.0, 1.0));
+    let log_flat = near_share * (lattice.log_width / (high / low).ln()).clamp(0.0, 1.0);
+    // The other kind of chance can only take evidence away, and is dear.
+    if evidence(hits, of, log_flat) <= least {
+        return None;
+    }
+    let poisson: f64 = lattice.intervals.iter().map(|(from, to)| poisson(period * to) - poisson(period * from)).sum();
+    let chance = log_flat.max(poisson);
+    let tolerance = lattice.tolerance;
     let evidence = evidence(hits, of, chance);
     Some(Fit { evidence, way: Way::Multiples, period, tolerance, hits, of, explained_s, chance })
 }

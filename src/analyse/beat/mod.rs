@@ -23,6 +23,8 @@ const SCALES: usize = GAPS_MS.len();
 const MIN_BEATS: u32 = 5;
 /// Shorter observations count as this long, so that a few quick beats cover little.
 const MIN_SPAN_S: f64 = 180.0;
+/// Evidence that comes of trying many periods, in nats: it counts nothing.
+pub(crate) const SEARCHED: f64 = 3.3;
 /// From this share of the time on, the gaps that fit count in full.
 const FULL_COVER: f64 = 0.6;
 /// After this long the past is halved.
@@ -254,7 +256,7 @@ impl Beat {
         let made_up = (beats * fit.explained_s / count / span_s).min(1.0);
         let of_all = self.memory.as_ref().map_or(0, |memory| memory.scales[0].beats);
         Some(Score {
-            score: (fit.evidence - 3.0).max(0.0) / (1.0 + count / 16.0) * (made_up / FULL_COVER).min(1.0),
+            score: (fit.evidence - SEARCHED).max(0.0) / (1.0 + count / 16.0) * (made_up / FULL_COVER).min(1.0),
             period_s,
             spread_s,
             cover: (beats * f64::from(fit.hits) / count * period_s / span_s).min(1.0),
@@ -274,7 +276,10 @@ impl Beat {
         told.map(|(scale, gap_ms)| {
             let (gaps, silence_s) = (scale.gaps(), gap_ms as f64 / 1000.0);
             let mut all = Vec::new();
-            fit::candidates(&gaps, silence_s, |fit| all.push(fit));
+            fit::candidates(&gaps, silence_s, |fit| {
+                all.push(fit);
+                0.0
+            });
             all.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
             let mut candidates: Vec<Fit> = Vec::new();
             for fit in all {
