@@ -81,7 +81,9 @@ pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit) ->
         }
         before = period;
         for tolerance in TOLERANCES {
-            least = hear(near(gaps, &poisson, period, low, tolerance));
+            if let Some(fit) = near(gaps, &poisson, period, low, tolerance, least) {
+                least = hear(fit);
+            }
         }
         // Where single periods are rare, two of them may be the shortest gap that was seen.
         for base in [period, period / 2.0] {
@@ -106,24 +108,33 @@ pub(super) fn best(gaps: &Gaps, silence: f64) -> Option<Fit> {
     best
 }
 
-/// Gaps near the period; with the narrow tolerances also near two and three periods, where beats were missed.
-fn near(gaps: &Gaps, poisson: &impl Fn(f64) -> f64, period: f64, low: f64, tolerance: f64) -> Fit {
+/// Gaps near the period; with the narrow tolerances also near two and three periods, where beats were missed. None
+/// where the evidence is not above `least`.
+fn near(gaps: &Gaps, poisson: &impl Fn(f64) -> f64, period: f64, low: f64, tolerance: f64, least: f64) -> Option<Fit> {
     let of = gaps.sorted().len() as u32;
-    let (mut hits, mut chance, mut explained_s) = (0, 0.0, 0.0);
-    for multiple in 1..=if tolerance < 0.2 { 3 } else { 1 } {
-        let multiple = f64::from(multiple);
+    let multiples = if tolerance < 0.2 { 1..=3 } else { 1..=1 };
+    let intervals = multiples.map(f64::from).map(|multiple| {
         let (from, to) = (period * (multiple - tolerance), period * (multiple + tolerance));
+        (multiple, from, to)
+    });
+    let (mut hits, mut explained_s) = (0, 0.0);
+    for (multiple, from, to) in intervals.clone() {
         let here = gaps.within(from, to);
         hits += here;
         explained_s += f64::from(here) * period * multiple;
-        chance += poisson(to) - poisson(from);
     }
+    let hits = hits.min(of);
     // Chance B: heavy tails, flat on a logarithmic scale around the period.
     let near_share = f64::from(gaps.within(low, 3.0 * period)) / f64::from(of.max(1));
     let log_flat = ((1.0 + tolerance) / (1.0 - tolerance)).ln() / (3.0 * period / low).ln();
-    let chance = chance.max(near_share * log_flat.clamp(0.0, 1.0));
-    let hits = hits.min(of);
-    Fit { evidence: evidence(hits, of, chance), way: Way::Near, period, tolerance, hits, of, explained_s, chance }
+    let log_flat = near_share * log_flat.clamp(0.0, 1.0);
+    // Chance A can only take evidence away, and is dear.
+    if evidence(hits, of, log_flat) <= least {
+        return None;
+    }
+    let chance = log_flat.max(intervals.map(|(_, from, to)| poisson(to) - poisson(from)).sum());
+    let evidence = evidence(hits, of, chance);
+    Some(Fit { evidence, way: Way::Near, period, tolerance, hits, of, explained_s, chance })
 }
 
 /// Gaps that are whole multiples of a period, as where each beat goes to one of several addresses. The period is made
@@ -137,17 +148,22 @@ fn multiples(
     least: f64,
 ) -> Option<Fit> {
     let (mut explained_s, mut beats, mut hits) = (0.0, 0.0, 0);
-    let mut period = base;
+    let mut frequency = 1.0 / base;
     for &gap in gaps.sorted() {
-        let multiple = (gap / period).round();
-        let interval = (multiple >= 1.0).then(|| lattice.intervals.get(multiple as usize - 1)).flatten();
-        if interval.is_some_and(|(from, to)| (period * from..=period * to).contains(&gap)) {
+        let periods = gap * frequency;
+        let nearest = (periods + 0.5) as usize;
+        if nearest > MOST_MULTIPLES {
+            break;
+        }
+        let Some((from, to)) = nearest.checked_sub(1).and_then(|place| lattice.intervals.get(place)) else { continue };
+        if (*from..=*to).contains(&periods) {
             hits += 1;
             explained_s += gap;
-            beats += multiple;
-            period = explained_s / beats;
+            beats += nearest as f64;
+            frequency = beats / explained_s;
         }
     }
+    let period = 1.0 / frequency;
     let (low, high) = ((period / 3.0).max(silence), (MOST_MULTIPLES as f64 + 0.5) * period);
     if hits == 0 || low >= high {
         return None;

@@ -222,9 +222,14 @@ impl Beat {
     fn best(&self, now: Timestamp) -> Option<Best> {
         let scales = &self.memory.as_ref()?.scales;
         let mut best: Option<Best> = None;
+        let mut before: Option<&Scale> = None;
         for (number, (scale, gap_ms)) in (0..).zip(scales.iter().zip(GAPS_MS)) {
             if scale.beats < MIN_BEATS {
                 break;
+            }
+            // After a longer silence the same bursts are less of a surprise.
+            if before.replace(scale).is_some_and(|before| before.is_like(scale)) {
+                continue;
             }
             let gaps = scale.gaps();
             let Some(fit) = fit::best(&gaps, gap_ms as f64 / 1000.0) else { continue };

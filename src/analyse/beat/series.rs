@@ -30,6 +30,12 @@ impl Scale {
         self.beats = self.beats.saturating_add(1);
     }
 
+    /// Whether two scales part the same bursts, as they do where silences of a length between theirs are missing.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (self.beats, self.start, self.filled, self.next) == (other.beats, other.start, other.filled, other.next)
+            && self.ring == other.ring
+    }
+
     /// The gaps that are kept.
     pub(super) fn gaps(&self) -> Gaps {
         let count = usize::from(self.filled);
