@@ -1,12 +1,21 @@
 //! Packets that a mirror port shows twice: both directions of two ports, both sides of a router or of a tunnel.
 
 use super::{Packet, Transport};
-use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 const PLACES: usize = 8192;
 /// Copies come within this time; no stack sends the same packet again so soon.
 const WINDOW_MS: u32 = 50;
+
+/// Any odd numbers with as many ones as zeros: fixed, so that two reads of one file agree even where two fingerprints meet.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+const FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
+
+/// Folds a word into a fingerprint: every bit of both bears on every bit of the product's halves.
+fn mix(print: u64, word: u64) -> u64 {
+    let product = u128::from(print ^ word) * u128::from(FACTOR);
+    product as u64 ^ (product >> 64) as u64
+}
 
 /// Tells a packet that was seen a moment ago.
 ///
@@ -15,14 +24,12 @@ const WINDOW_MS: u32 = 50;
 pub struct Duplicates {
     /// The rest of the fingerprint, and the millisecond, cut to 32 bits: small enough to stay in the cache.
     places: Vec<(u32, u32)>,
-    hasher: ahash::RandomState,
     seen: u64,
 }
 
 impl Default for Duplicates {
     fn default() -> Self {
-        // Fixed keys, so that two reads of one file agree even where two fingerprints meet.
-        Self { places: vec![(0, 0); PLACES], hasher: ahash::RandomState::with_seeds(5, 6, 7, 8), seen: 0 }
+        Self { places: vec![(0, 0); PLACES], seen: 0 }
     }
 }
 
@@ -45,7 +52,7 @@ impl Duplicates {
         if packet.mark == 0 || packet.reassembled {
             return false;
         }
-        let print = self.print(packet, detail);
+        let print = Self::print(packet, detail);
         let (rest, now) = ((print >> 32) as u32, packet.time.as_millis() as u32);
         let place = &mut self.places[print as usize % PLACES];
         let (before, at) = std::mem::replace(place, (rest, now));
@@ -56,26 +63,26 @@ impl Duplicates {
         copy
     }
 
-    fn print(&self, packet: &Packet<'_>, detail: (u64, u64)) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
+    fn print(packet: &Packet<'_>, detail: (u64, u64)) -> u64 {
+        let mut print = SEED;
         match (packet.source, packet.destination) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
-                hasher.write_u64(u64::from(u32::from(from)) << 32 | u64::from(u32::from(to)));
+                print = mix(print, u64::from(u32::from(from)) << 32 | u64::from(u32::from(to)));
             }
             (from, to) => {
                 for address in [from, to] {
-                    match address {
-                        IpAddr::V4(v4) => hasher.write_u32(v4.into()),
-                        IpAddr::V6(v6) => hasher.write_u128(v6.into()),
-                    }
+                    let bits = match address {
+                        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+                        IpAddr::V6(v6) => v6.into(),
+                    };
+                    print = mix(mix(print, (bits >> 64) as u64), bits as u64);
                 }
             }
         }
         // A length takes 24 bits at the most; flags or the protocol take the rest.
         let length = u64::from(packet.length & 0xff_ffff);
-        hasher.write_u64(u64::from(packet.mark) << 32 | length << 8 | detail.1);
-        hasher.write_u64(detail.0);
-        hasher.finish()
+        print = mix(print, u64::from(packet.mark) << 32 | length << 8 | detail.1);
+        mix(print, detail.0)
     }
 
     /// How many copies were seen.

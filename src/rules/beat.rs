@@ -6,10 +6,10 @@ use std::time::Duration;
 use ahash::AHashMap;
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, words};
+use super::{Condition, Kind, Rule, Takes, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::beat::{Beat, Level};
-use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step, StepKind};
+use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
@@ -139,8 +139,8 @@ impl Overseas {
 }
 
 impl Condition for Running {
-    fn takes(&self, _: StepKind) -> bool {
-        false
+    fn takes(&self) -> Takes {
+        Takes::NOTHING
     }
 
     fn observe(&mut self, _: &Step, _: &Ledger) {}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Condition, Rule};
+use super::{Condition, Rule, Takes};
 use crate::alert::Finding;
 use crate::analyse::{Ledger, Pair, Step, StepKind};
 use crate::time::Timestamp;
@@ -41,6 +41,10 @@ impl Engine {
 
     /// Takes a step of the ledger.
     pub fn observe(&mut self, step: &Step, ledger: &Ledger) {
+        let kind = Takes::of(step.kind);
+        if kind == Takes::NOTHING {
+            return;
+        }
         let pair = match step.kind {
             StepKind::Attempt { pair, .. } | StepKind::Outcome { pair, .. } | StepKind::Pulse { pair } => {
                 ledger.pair_of(pair)
@@ -51,7 +55,7 @@ impl Engine {
             return;
         };
         for (rule, condition) in &mut self.running {
-            if condition.takes(step.kind) && rule.narrow.covers(camera, pair) {
+            if condition.takes().meets(kind) && rule.narrow.covers(camera, pair) {
                 condition.observe(step, ledger);
             }
         }

@@ -95,10 +95,33 @@ impl Kind {
     }
 }
 
+/// Kinds of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Takes(u8);
+
+impl Takes {
+    const NOTHING: Self = Self(0);
+    const FIRST_ATTEMPTS: Self = Self(1);
+    const ATTEMPTS: Self = Self(3);
+
+    /// Of one step.
+    fn of(kind: StepKind) -> Self {
+        match kind {
+            StepKind::Attempt { first: true, .. } => Self(1),
+            StepKind::Attempt { first: false, .. } => Self(2),
+            StepKind::Outcome { .. } | StepKind::Pulse { .. } | StepKind::Asked { .. } => Self::NOTHING,
+        }
+    }
+
+    fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// A rule's condition at work.
 trait Condition: Send {
-    /// Whether it takes steps of this kind; it is not shown others.
-    fn takes(&self, kind: StepKind) -> bool;
+    /// The steps that it takes; it is not shown others.
+    fn takes(&self) -> Takes;
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.

@@ -25,6 +25,8 @@ pub struct Narrow {
     cameras: Vec<GlobMatcher>,
     sites: Vec<GlobMatcher>,
     tags: Vec<String>,
+    /// Nothing but the class narrows: asked at each attempt, so known beforehand.
+    only_class: bool,
 }
 
 impl Narrow {
@@ -55,7 +57,7 @@ impl Narrow {
             ("abroad", &[Class::Overseas, Class::Unknown]),
             ("any", &[]),
         ];
-        Self {
+        let mut narrow = Self {
             classes: section.one_of("class", &classes, problems).unwrap_or(&[Class::Overseas]).to_vec(),
             countries: section.list("countries", problems).unwrap_or_default(),
             not_countries: section.list("not_countries", problems).unwrap_or_default(),
@@ -70,7 +72,20 @@ impl Narrow {
             cameras,
             sites,
             tags: section.list("tags", problems).unwrap_or_default(),
-        }
+            only_class: false,
+        };
+        narrow.only_class = narrow.has_only_class();
+        narrow
+    }
+
+    fn has_only_class(&self) -> bool {
+        let Self { classes: _, countries, not_countries, owners, owner_countries, names, not_names, .. } = self;
+        let Self { addresses, not_addresses, services, not_services, cameras, sites, tags, .. } = self;
+        [owners, names, not_names, cameras, sites].iter().all(|globs| globs.is_empty())
+            && [countries, not_countries, owner_countries].iter().all(|countries| countries.is_empty())
+            && [addresses, not_addresses].iter().all(|ranges| ranges.is_empty())
+            && [services, not_services].iter().all(|services| services.is_empty())
+            && tags.is_empty()
     }
 
     /// Whether a rule is about a camera, whomever it calls.
@@ -83,8 +98,13 @@ impl Narrow {
     /// Whether a rule is about a camera's calls to a destination.
     pub fn covers(&self, camera: &Camera, pair: &Pair) -> bool {
         let place = &pair.place;
-        (self.classes.is_empty() || self.classes.contains(&place.class))
-            && (self.countries.is_empty() || place.countries.iter().any(|country| self.countries.contains(country)))
+        if !self.classes.is_empty() && !self.classes.contains(&place.class) {
+            return false;
+        }
+        if self.only_class {
+            return true;
+        }
+        (self.countries.is_empty() || place.countries.iter().any(|country| self.countries.contains(country)))
             && !place.countries.iter().any(|country| self.not_countries.contains(country))
             && (self.owners.is_empty() || place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
             && (self.owner_countries.is_empty()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ahash::AHashMap;
 use serde_json::json;
 
-use super::{Condition, Kind, Rule};
+use super::{Condition, Kind, Rule, Takes};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
 use crate::geo::{Country, Place};
@@ -68,7 +68,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 enum Subject {
     Camera(CameraId),
     Country(CameraId, Countries),
-    Destination(CameraId, IpAddr),
+    Destination(CameraId, PairId),
 }
 
 /// What the sources say: most often one country, several where they disagree.
@@ -88,6 +88,8 @@ fn countries(place: &Place) -> Countries {
 #[derive(Debug)]
 struct Count {
     pair: PairId,
+    /// The pair's destination: a pair's place is used again when it has left the ledger.
+    address: IpAddr,
     /// Attempts by step of the window, in a ring.
     steps: [u32; STEPS],
     sum: u64,
@@ -103,24 +105,31 @@ pub(super) struct Running {
     rate: Rate,
     /// The length of a step, in nanoseconds.
     step_ns: i64,
+    /// The step that was asked for last, and when it begins: attempts come in order, most of them in the same step.
+    step: (i64, i64),
     counts: AHashMap<Subject, Count>,
 }
 
 impl Running {
     pub(super) fn new(rate: Rate) -> Self {
         let step_ns = (rate.window.as_nanos() / STEPS as u128).max(1) as i64;
-        Self { rate, step_ns, counts: AHashMap::new() }
+        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new() }
     }
 
-    fn step_at(&self, time: Timestamp) -> i64 {
-        time.as_nanos().div_euclid(self.step_ns)
+    fn step_at(&mut self, time: Timestamp) -> i64 {
+        let (mut step, begins) = self.step;
+        if !(0..self.step_ns).contains(&time.as_nanos().wrapping_sub(begins)) {
+            step = time.as_nanos().div_euclid(self.step_ns);
+            self.step = (step, step.wrapping_mul(self.step_ns));
+        }
+        step
     }
 }
 
 impl Count {
     /// Moves the window to `step`.
     fn slide(&mut self, step: i64) {
-        if step < self.step {
+        if step <= self.step {
             return;
         }
         for gone in (self.step + 1..=step).take(STEPS) {
@@ -133,8 +142,8 @@ impl Count {
 }
 
 impl Condition for Running {
-    fn takes(&self, kind: StepKind) -> bool {
-        matches!(kind, StepKind::Attempt { .. })
+    fn takes(&self) -> Takes {
+        Takes::ATTEMPTS
     }
 
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
@@ -143,14 +152,15 @@ impl Condition for Running {
         let subject = match self.rate.per {
             Per::Camera => Subject::Camera(step.camera),
             Per::CameraCountry => Subject::Country(step.camera, countries(&entry.place)),
-            Per::CameraDestination => Subject::Destination(step.camera, entry.address),
+            Per::CameraDestination => Subject::Destination(step.camera, pair),
         };
         let now = self.step_at(step.time);
         if self.counts.len() >= MAX_SUBJECTS && !self.counts.contains_key(&subject) {
             return;
         }
-        let count = self.counts.entry(subject).or_insert_with(|| Count {
+        let fresh = || Count {
             pair,
+            address: entry.address,
             steps: [0; STEPS],
             sum: 0,
             step: now,
@@ -158,7 +168,11 @@ impl Condition for Running {
             over_since: None,
             found: false,
             told: step.time,
-        });
+        };
+        let count = self.counts.entry(subject).or_insert_with(fresh);
+        if self.rate.per == Per::CameraDestination && count.address != entry.address {
+            *count = fresh();
+        }
         count.slide(now);
         count.pair = pair;
         count.steps[now.rem_euclid(STEPS as i64) as usize] += 1;
@@ -208,8 +222,8 @@ fn finding(
         // Cameras that call too much in all are one alert too: it names them.
         Subject::Camera(camera) => (camera, GroupKey { kind: "destinations", value: "overseas".into() }),
         Subject::Country(camera, countries) => (camera, GroupKey { kind: "country", value: text(countries).into() }),
-        Subject::Destination(camera, address) => {
-            (camera, GroupKey { kind: "destination", value: address.to_string().into() })
+        Subject::Destination(camera, _) => {
+            (camera, GroupKey { kind: "destination", value: count?.address.to_string().into() })
         }
     };
     let camera: &Camera = ledger.camera_of(*camera)?;

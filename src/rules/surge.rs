@@ -8,7 +8,7 @@ use ahash::AHashSet;
 use serde_json::json;
 
 use super::target::{By, Target};
-use super::{Condition, Kind, Rule, words};
+use super::{Condition, Kind, Rule, Takes, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{CameraId, Ledger, PairId, Step, StepKind};
 use crate::settings::{Problems, Section, duration_text};
@@ -107,8 +107,8 @@ impl Running {
 }
 
 impl Condition for Running {
-    fn takes(&self, kind: StepKind) -> bool {
-        matches!(kind, StepKind::Attempt { first: true, .. })
+    fn takes(&self) -> Takes {
+        Takes::FIRST_ATTEMPTS
     }
 
     fn observe(&mut self, step: &Step, _: &Ledger) {

@@ -123,18 +123,20 @@ impl CaptureFile {
     fn next_record(&mut self) -> Result<Option<Place>, String> {
         let Format::Pcap { big_endian, nanos, extra, link } = self.format else { return Ok(None) };
         let header = 16 + extra;
-        self.input.fill(header)?;
+        if self.input.window().len() < header {
+            self.input.fill(header)?;
+        }
         let window = self.input.window();
-        let word = |at: usize| {
-            let bytes = window.get(at..at + 4).and_then(|b| b.try_into().ok()).unwrap_or_default();
-            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-        };
         if window.is_empty() {
             return Ok(None);
         }
-        if window.len() < header {
+        let Some(head) = window.first_chunk::<16>().filter(|_| window.len() >= header) else {
             return Err(format!("the file ends within a packet's header ({} of {header} bytes)", window.len()));
-        }
+        };
+        let word = |at: usize| {
+            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        };
         let (seconds, fraction, captured, wire_len) = (word(0), word(4), word(8) as usize, word(12));
         let total = header + captured;
         if window.len() < total {
