@@ -20,9 +20,10 @@ bench: build
 	scripts/install-deps bench
 	scripts/bench
 
-# The built-in country and owner data; needs npm and zstd.
+# The built-in country and owner data, and MAC prefixes; needs npm and zstd.
 data:
 	scripts/build-geo.py
+	scripts/build-vendors.py
 
 captures: build
 	scripts/make-captures

@@ -62,6 +62,40 @@ impl serde::Serialize for Mac {
     }
 }
 
+/// The part of the network in which an address is one device's: all of it, or a VLAN, or what one interface shows.
+///
+/// Written behind an address as zones are (RFC 4007, section 11): `10.0.0.5%vlan12`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Segment {
+    /// Addresses are told apart by themselves alone.
+    #[default]
+    Whole,
+    /// An 802.1Q VLAN, by its identifier; 0 for frames without a tag.
+    Vlan(u16),
+    /// A capture interface, by its number.
+    Interface(u16),
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Vlan(id) => write!(f, "vlan{id}"),
+            Self::Interface(number) => write!(f, "if{number}"),
+        }
+    }
+}
+
+impl Segment {
+    /// An address as it is written within this segment.
+    pub fn scoped(self, address: IpAddr) -> String {
+        match self {
+            Self::Whole => address.to_string(),
+            other => format!("{address}%{other}"),
+        }
+    }
+}
+
 /// The transport over which a camera calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigErrors};
-use crate::device::{Camera, DeviceKind};
+use super::{Config, ConfigErrors, SiteBy};
+use crate::device::{Camera, DeviceKind, Register};
 use crate::rules::{self, Rule};
 use crate::settings::{Bytes, Problem, Problems, Section, did_you_mean, parse};
 
@@ -27,6 +27,8 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, Conf
     capture(&mut config, top.section("capture", p), p);
     watch(&mut config, top.section("watch", p), p);
     cameras(&mut config, &mut top, p);
+    register(&mut config, top.section("inventory", p), folder, p);
+    devices(&mut config, top.section("device", p), p);
     geo(&mut config, top.section("geo", p), folder, p);
     limits(&mut config, top.section("limits", p), p);
     delivery(&mut config, &mut top, folder, p);
@@ -70,6 +72,7 @@ fn capture(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'
 fn watch(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
     set(&mut config.watch.all, section.get("all", p));
     set(&mut config.watch.vendors, section.get("vendors", p));
+    set(&mut config.watch.facts, section.get("facts", p));
     set(&mut config.watch.router_addresses, section.get("router_addresses", p));
     if config.watch.router_addresses == 0 {
         p.add(section.span_of("router_addresses"), "`router_addresses`: write 1 or more: every device has an address");
@@ -81,7 +84,11 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for (number, mut section) in (1..).zip(top.sections("camera", p)) {
-        let kinds = [("camera", DeviceKind::Camera), ("recorder", DeviceKind::Recorder)];
+        let kinds = [
+            ("camera", DeviceKind::Camera),
+            ("recorder", DeviceKind::Recorder),
+            ("doorstation", DeviceKind::Doorstation),
+        ];
         let camera = Camera {
             name: section.get("name", p),
             site: section.get("site", p),
@@ -90,6 +97,8 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
             addresses: section.list("address", p).unwrap_or_default(),
             ranges: section.list("range", p).unwrap_or_default(),
             mac: section.get("mac", p),
+            asset: section.get("asset", p),
+            expected_destinations: section.list("expected_destinations", p).unwrap_or_default(),
         };
         if camera.addresses.is_empty() && camera.ranges.is_empty() && camera.mac.is_none() {
             p.add(
@@ -114,6 +123,26 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
     }
 }
 
+fn register(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
+    if let Some(file) = section.get::<String>("file", p).filter(|file| !file.is_empty()) {
+        match Register::load(&folder.join(file)) {
+            Ok(register) => config.register = Some(register),
+            Err(error) => p.add(section.span_of("file"), format!("`file`: {error}")),
+        }
+    }
+    section.finish(p);
+}
+
+fn devices(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
+    let ways = [("none", SiteBy::None), ("vlan", SiteBy::Vlan), ("interface", SiteBy::Interface)];
+    set(&mut config.device.site_by, section.one_of("site_by", &ways, p));
+    set(&mut config.device.max_loss_percent, section.get("max_loss_percent", p));
+    if config.device.max_loss_percent > 100 {
+        p.add(section.span_of("max_loss_percent"), "`max_loss_percent`: write a number from 0 to 100");
+    }
+    section.finish(p);
+}
+
 fn geo(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
     let databases: Option<Vec<String>> = section.list("databases", p);
     config.geo.databases = databases.unwrap_or_default().iter().map(|path| folder.join(path)).collect();
@@ -128,6 +157,7 @@ fn limits(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_
         ("cameras", &mut limits.cameras),
         ("pairs", &mut limits.pairs),
         ("names", &mut limits.names),
+        ("devices", &mut limits.devices),
     ] {
         if let Some(value) = section.get::<u64>(key, p) {
             if (1000..=100_000_000).contains(&value) {

@@ -21,17 +21,15 @@ pub struct Analysis {
 impl Analysis {
     /// Nothing seen yet.
     pub fn new(config: &Config, geo: Arc<Geo>) -> Self {
-        Self {
-            ledger: Ledger::new(config.watch_list(), geo, config.ledger_limits()),
-            engine: Engine::new(config.rules.clone()),
-            alerts: Alerts::default(),
-            now: Timestamp::MIN,
-        }
+        let mut ledger = Ledger::new(config.watch_list(), geo, config.ledger_limits());
+        ledger.set_max_loss(config.max_loss());
+        Self { ledger, engine: Engine::new(config.rules.clone()), alerts: Alerts::default(), now: Timestamp::MIN }
     }
 
     /// Takes a new configuration; what was counted stays.
     pub fn reconfigure(&mut self, config: &Config, geo: Arc<Geo>) {
         self.ledger.reconfigure(config.watch_list(), geo);
+        self.ledger.set_max_loss(config.max_loss());
         self.engine.set_rules(config.rules.clone());
     }
 
@@ -49,6 +47,7 @@ impl Analysis {
                 self.engine.observe(&step, &self.ledger);
             }
         }
+        self.ledger.capture(batch.now, batch.frames, batch.lost, batch.down);
         self.advance(batch.now, &mut told);
         told
     }

@@ -152,7 +152,7 @@ fn callers(
 
 fn label(camera: &Camera) -> String {
     let address = camera.addresses.first().map(ToString::to_string).unwrap_or_default();
-    match (&camera.name, camera.vendor) {
+    match (&camera.name, &camera.vendor) {
         (Some(name), _) => name.clone(),
         (None, Some(vendor)) => format!("{address} {vendor}"),
         (None, None) => address,

@@ -46,6 +46,7 @@ struct Open {
 struct Held {
     time: Timestamp,
     link: LinkType,
+    interface: u16,
     wire_len: u32,
     data: Vec<u8>,
 }
@@ -116,7 +117,7 @@ impl Merge {
         damages: &mut Vec<Damage>,
     ) -> Result<(), OpenError> {
         let file = CaptureFile::open_counting(path, progress.clone())?;
-        let next = Held { time: Timestamp::MIN, link: LinkType(1), wire_len: 0, data: Vec::new() };
+        let next = Held { time: Timestamp::MIN, link: LinkType(1), interface: 0, wire_len: 0, data: Vec::new() };
         self.open.push(Open { order, file, next });
         self.hold_next(self.open.len() - 1, damages);
         Ok(())
@@ -128,6 +129,7 @@ impl Merge {
         match open.file.next_frame() {
             Ok(Some(frame)) => {
                 (open.next.time, open.next.link, open.next.wire_len) = (frame.time, frame.link, frame.wire_len);
+                open.next.interface = frame.interface;
                 open.next.data.clear();
                 open.next.data.extend_from_slice(frame.data);
                 return;
@@ -151,7 +153,8 @@ impl Merge {
                 let at = soonest?;
                 self.given = Some(at);
                 let next = &self.open.get(at)?.next;
-                return Some(Frame { time: next.time, link: next.link, wire_len: next.wire_len, data: &next.data });
+                let Held { time, link, interface, wire_len, ref data } = *next;
+                return Some(Frame { time, link, interface, wire_len, data });
             }
             let (_, order, path) = self.waiting.pop_front()?;
             if let Err(error) = self.start(order, &path, progress, damages) {

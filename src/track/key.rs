@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use crate::net::Protocol;
+use crate::net::{Protocol, Segment};
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +18,7 @@ pub(super) struct FlowKey {
     low: End,
     high: End,
     protocol: Protocol,
+    segment: Segment,
 }
 
 /// An address in 128 bits, IPv4 as IPv6 maps it.
@@ -33,19 +34,28 @@ impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(bits(self.low.address));
         state.write_u128(bits(self.high.address));
-        let protocol = u64::from(self.protocol as u8);
-        state.write_u64(u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16 | protocol);
+        let segment = match self.segment {
+            Segment::Whole => 0,
+            Segment::Vlan(id) => u64::from(id),
+            Segment::Interface(number) => u64::from(number),
+        };
+        let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16;
+        state.write_u64(segment << 48 | ports | u64::from(self.protocol as u8));
     }
 }
 
 impl FlowKey {
     /// The key, and whether `from` is its low end.
-    pub(super) fn new(protocol: Protocol, from: End, to: End) -> (Self, bool) {
+    pub(super) fn new(segment: Segment, protocol: Protocol, from: End, to: End) -> (Self, bool) {
         if from <= to {
-            (Self { low: from, high: to, protocol }, true)
+            (Self { low: from, high: to, protocol, segment }, true)
         } else {
-            (Self { low: to, high: from, protocol }, false)
+            (Self { low: to, high: from, protocol, segment }, false)
         }
+    }
+
+    pub(super) fn segment(&self) -> Segment {
+        self.segment
     }
 
     pub(super) fn protocol(&self) -> Protocol {
