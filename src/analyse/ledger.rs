@@ -399,7 +399,7 @@ impl Ledger {
     fn recognise(&mut self, id: DeviceId, time: Timestamp) {
         let Some(device) = self.inventory.device(id) else { return };
         let Some(address) = device.address() else { return };
-        let (segment, mac) = (device.segment, device.mac.filter(|_| !device.router));
+        let (segment, mac) = (device.segment, device.mac_at(address));
         let by_prefix = self.watch.vendors && device.has_camera_makers_mac();
         let by_facts = self.watch.facts && device.kind().is_watched();
         if !by_prefix && !by_facts && self.watch.configured(address, mac).is_none() {

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod cameras;
 mod check;
 mod read;
 mod run;
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Analyse capture files and print who called abroad.
     Read(read::Arguments),
+    /// List the devices in capture files: cameras, recorders and others, with the reason, against the register.
+    Cameras(cameras::Arguments),
     /// Watch interfaces, until stopped.
     Run(run::Arguments),
     /// Check a configuration: every mistake at once, or the effective configuration.
@@ -33,6 +36,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Read(arguments) => read::run(&arguments),
+        Command::Cameras(arguments) => cameras::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -45,6 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(path) => Config::load(path)?,
         None => Config::default(),
     };
+    tell_register_errors(&config);
     config.watch.all |= arguments.watch == Watch::All;
     if !arguments.home.is_empty() {
         config.home.clone_from(&arguments.home);
@@ -74,6 +75,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Says which rows of the register were not taken.
+pub(super) fn tell_register_errors(config: &Config) {
+    for error in config.register.iter().flat_map(|register| &register.errors) {
+        eprintln!("camwatch: {error}");
+    }
+}
+
 /// Opens the configured country and owner data.
 pub(super) fn open_geo(config: &Config) -> anyhow::Result<Geo> {
     Geo::open(&config.geo_options()).map_err(|errors: Vec<GeoError>| {
@@ -82,7 +90,7 @@ pub(super) fn open_geo(config: &Config) -> anyhow::Result<Geo> {
     })
 }
 
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -105,6 +105,13 @@ impl Device {
         self.makers_mac().and_then(|mac| Vendors::built_in().of(mac)).is_some_and(|vendor| vendor.cameras_only)
     }
 
+    /// The MAC address, where it is surely the one of who sends from an address: it stated that, or only cameras have
+    /// such an address. Else a router that has not yet shown itself may have sent.
+    pub fn mac_at(&self, address: IpAddr) -> Option<Mac> {
+        let stated = self.addresses.iter().any(|seen| seen.address == address && seen.stated);
+        self.makers_mac().filter(|_| stated || self.has_camera_makers_mac())
+    }
+
     /// The MAC address, where it tells a maker: a router's tells nothing that matters here.
     pub(super) fn makers_mac(&self) -> Option<Mac> {
         self.mac.filter(|_| !self.router)

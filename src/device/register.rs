@@ -90,6 +90,11 @@ impl Register {
         Ok(Self { path: path.to_owned(), cameras, errors, stamp })
     }
 
+    /// Takes the file as it is on disk for read: a change that cannot be used is told once.
+    pub fn pass_over_change(&mut self) {
+        self.stamp = stamp(&self.path);
+    }
+
     /// Whether the file has changed on disk since it was read; one that is away now has not.
     pub fn has_changed(&self) -> bool {
         stamp(&self.path).is_some_and(|now| Some(now) != self.stamp)

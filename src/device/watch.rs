@@ -136,6 +136,11 @@ impl WatchList {
         found.copied()
     }
 
+    /// The place within [`WatchList::cameras`] of the one with this MAC.
+    pub fn index_of_mac(&self, mac: Mac) -> Option<u32> {
+        self.by_mac.get(&mac).copied()
+    }
+
     /// Whether a configured camera has this MAC.
     pub fn has_mac(&self, mac: Mac) -> bool {
         self.by_mac.contains_key(&mac)

@@ -5,10 +5,13 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::device::DeviceEntry;
+use super::inventory::{Lists, RegisterEntry};
 use crate::alert::Alert;
 use crate::analyse::beat::{Level, Score};
-use crate::analyse::{Camera, Ledger, NamePair, Pair, Totals};
+use crate::analyse::{Camera, Ledger, NamePair, Observed, Pair, Totals};
 use crate::device::DeviceKind;
+use crate::device::hours::start_of;
 use crate::geo::Class;
 use crate::net::Mac;
 use crate::time::Timestamp;
@@ -52,7 +55,39 @@ pub struct Document<'a> {
     pairs: Vec<PairEntry<'a>>,
     names: Vec<NameEntry<'a>>,
     alerts: &'a [Alert],
+    coverage: CoverageEntry,
+    devices: BTreeMap<&'static str, u64>,
+    register: RegisterEntry<'a>,
     sources: Vec<String>,
+}
+
+/// Which hours could be observed at all.
+#[derive(Debug, Serialize)]
+struct CoverageEntry {
+    first_hour: Option<Timestamp>,
+    hours: u32,
+    not_observable: Vec<HourEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct HourEntry {
+    hour: Timestamp,
+    why: Observed,
+}
+
+impl CoverageEntry {
+    fn new(ledger: &Ledger) -> Self {
+        let coverage = ledger.coverage();
+        let not_observable = coverage
+            .hours()
+            .filter_map(|hour| Some(HourEntry { hour: start_of(hour), why: coverage.of_capture(hour)? }))
+            .collect();
+        Self {
+            first_hour: coverage.hours().next().map(start_of),
+            hours: coverage.hours().count() as u32,
+            not_observable,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +96,7 @@ struct Tables {
     evicted_pairs: u64,
     cameras_left_out: u64,
     names_left_out: u64,
+    devices_left_out: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +124,11 @@ struct CameraEntry<'a> {
     last: Timestamp,
     /// The rhythm of the calls to all overseas destinations together.
     beat: Option<BeatEntry>,
+    asset: Option<&'a str>,
+    expected_destinations: &'a [String],
+    registered: bool,
+    #[serde(flatten)]
+    device: DeviceEntry<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -201,14 +242,18 @@ impl<'a> Document<'a> {
                 evicted_pairs: ledger.evicted_pairs(),
                 cameras_left_out: ledger.cameras_left_out(),
                 names_left_out: ledger.names_left_out(),
+                devices_left_out: ledger.inventory().left_out(),
             },
             cameras: cameras
                 .into_iter()
-                .map(|(id, camera)| camera_entry(camera, countries.remove(&id).unwrap_or_default(), now))
+                .map(|(id, camera)| camera_entry(camera, ledger, countries.remove(&id).unwrap_or_default(), now))
                 .collect(),
             pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
             names: names.into_iter().map(|name| name_entry(name, ledger, now)).collect(),
             alerts,
+            coverage: CoverageEntry::new(ledger),
+            devices: ledger.inventory().kinds().map(|(kind, count)| (kind.word(), count)).into(),
+            register: Lists::new(ledger).entry(),
             sources: ledger.geo().sources().iter().map(ToString::to_string).collect(),
         }
     }
@@ -219,7 +264,12 @@ pub(super) fn worst_first(a: &Camera, b: &Camera) -> std::cmp::Ordering {
     (b.overseas_attempts, b.attempts).cmp(&(a.overseas_attempts, a.attempts)).then_with(|| a.id.cmp(&b.id))
 }
 
-fn camera_entry(camera: &Camera, countries: BTreeMap<String, u64>, now: Timestamp) -> CameraEntry<'_> {
+fn camera_entry<'a>(
+    camera: &'a Camera,
+    ledger: &'a Ledger,
+    countries: BTreeMap<String, u64>,
+    now: Timestamp,
+) -> CameraEntry<'a> {
     CameraEntry {
         id: &camera.id,
         addresses: &camera.addresses,
@@ -243,6 +293,10 @@ fn camera_entry(camera: &Camera, countries: BTreeMap<String, u64>, now: Timestam
         first: camera.first,
         last: camera.last,
         beat: camera.overseas_beat.score(now).filter(|score| score.level().is_some()).map(|s| BeatEntry::new(Some(s))),
+        asset: camera.asset.as_deref(),
+        expected_destinations: &camera.expected_destinations,
+        registered: camera.configured,
+        device: DeviceEntry::of_camera(camera, ledger),
     }
 }
 

@@ -7,7 +7,9 @@ mod beat;
 mod engine;
 mod narrow;
 mod rate;
+mod silent;
 mod surge;
+mod unregistered;
 mod words;
 
 use std::fmt;
@@ -72,12 +74,22 @@ pub enum Kind {
     Beat(beat::BeatRule),
     /// Many cameras that start to call one destination.
     Surge(surge::Surge),
+    /// A camera that stopped talking.
+    Silent(silent::Silent),
+    /// A camera that nobody registered.
+    Unregistered(unregistered::Unregistered),
 }
 
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
 
 /// Every kind of rule, by the word that names it in a file. A new kind joins here.
-pub const KINDS: [(&str, ReadKind); 3] = [("rate", rate::read), ("beat", beat::read), ("surge", surge::read)];
+pub const KINDS: [(&str, ReadKind); 5] = [
+    ("rate", rate::read),
+    ("beat", beat::read),
+    ("surge", surge::read),
+    ("silent", silent::read),
+    ("unregistered", unregistered::read),
+];
 
 impl Kind {
     fn start(&self) -> Box<dyn Condition> {
@@ -85,6 +97,8 @@ impl Kind {
             Self::Rate(rate) => Box::new(rate::Running::new(rate.clone())),
             Self::Beat(beat) => Box::new(beat::Running::new(beat.clone())),
             Self::Surge(surge) => Box::new(surge::Running::new(surge.clone())),
+            Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
+            Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
         }
     }
 }

@@ -89,7 +89,13 @@ impl Narrow {
             && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
             && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
             && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
-            && (self.cameras.is_empty() || any(&self.cameras, &camera.id))
+            && self.covers_camera(camera)
+    }
+
+    /// Whether a rule is about a camera, whomever it calls.
+    pub fn covers_camera(&self, camera: &Camera) -> bool {
+        let any = |matchers: &[GlobMatcher], text: &str| matchers.iter().any(|glob| glob.is_match(text.to_lowercase()));
+        (self.cameras.is_empty() || any(&self.cameras, &camera.id))
             && (self.sites.is_empty() || camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
             && (self.tags.is_empty() || camera.tags.iter().any(|tag| self.tags.contains(tag)))
     }

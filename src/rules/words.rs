@@ -35,7 +35,7 @@ pub(super) fn outcome(pair: &Pair) -> &'static str {
 pub(super) fn camera_facts(camera: &Camera) -> Value {
     json!({
         "id": camera.id, "addresses": camera.addresses, "mac": camera.mac, "vendor": camera.vendor,
-        "name": camera.name, "site": camera.site, "tags": camera.tags,
+        "name": camera.name, "site": camera.site, "tags": camera.tags, "asset": camera.asset,
     })
 }
 
