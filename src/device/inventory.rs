@@ -64,7 +64,8 @@ impl Inventory {
     pub fn take(&mut self, segment: Segment, sighting: &Sighting, time: Timestamp) -> Option<DeviceId> {
         let link = sighting.link.filter(|link| !link.is_group() && !link.is_zero());
         let behind = link.filter(|link| self.is_router(*link));
-        let stated = sighting.mac.filter(|mac| !self.is_router(*mac));
+        let stated = sighting.mac;
+        let behind = behind.or_else(|| link.filter(|link| stated.is_none() && self.forwards(*link, segment, sighting)));
         let mac = stated.or(link.filter(|_| behind.is_none() && sighting.mac.is_none()));
         let id = self.find(segment, mac, sighting).or_else(|| self.add(segment, mac, time))?;
         self.adopt_mac(id, mac);
@@ -97,12 +98,19 @@ impl Inventory {
         self.of_mac(mac).is_some_and(|device| device.router)
     }
 
+    /// Whether the device that says to have the address is another than the one that sent on the link, so that the latter
+    /// is a router, though it has not been seen to send for many.
+    fn forwards(&self, link: Mac, segment: Segment, sighting: &Sighting) -> bool {
+        let at = sighting.address.and_then(|address| Some((address, self.at(segment, address)?.1)));
+        at.is_some_and(|(address, device)| device.mac.is_some_and(|mac| mac != link) && device.holds(address))
+    }
+
     fn find(&mut self, segment: Segment, mac: Option<Mac>, sighting: &Sighting) -> Option<DeviceId> {
         let by_address = sighting.address.and_then(|address| self.by_address.get(&(segment, address)).copied());
         if let Some(mac) = mac {
             if let Some(&id) = self.by_mac.get(&mac) {
                 // What was known by the address alone is this device.
-                if let Some(other) = by_address.filter(|other| *other != id && self.is_nameless(*other)) {
+                if let Some(other) = by_address.filter(|other| *other != id && self.is_the_same(*other, id, sighting)) {
                     self.join(other, id);
                 }
                 return Some(id);
@@ -121,7 +129,20 @@ impl Inventory {
             let own = self.devices.get(id.0 as usize).and_then(Device::serial);
             own.zip(serial).is_some_and(|(own, stated)| own != &**stated)
         };
-        by_address.filter(|id| !differs(id))
+        // Who has a MAC address of its own is at the address as long as it says so.
+        let gone = |id: &DeviceId| {
+            self.device(*id).is_some_and(|device| {
+                device.mac.is_some() && sighting.link.is_some() && !sighting.address.is_some_and(|a| device.holds(a))
+            })
+        };
+        by_address.filter(|id| !differs(id) && !gone(id))
+    }
+
+    /// Whether a device known by its address alone can be one that is known by more: not if that was elsewhere meanwhile.
+    fn is_the_same(&self, nameless: DeviceId, named: DeviceId, sighting: &Sighting) -> bool {
+        let (Some(nameless), Some(named)) = (self.device(nameless), self.device(named)) else { return false };
+        let elsewhere = named.addresses.iter().filter(|seen| Some(seen.address) != sighting.address);
+        nameless.mac.is_none() && elsewhere.map(|seen| seen.last).max().is_none_or(|last| nameless.first >= last)
     }
 
     /// Whether a device is known by its address alone.
@@ -168,8 +189,8 @@ impl Inventory {
         device.hours.join(&gone.hours);
         for seen in gone.addresses {
             self.by_address.insert((gone.segment, seen.address), to);
-            device.seen_at(seen.address, seen.first, seen.stated);
-            device.seen_at(seen.address, seen.last, seen.stated);
+            device.seen_at(seen.address, seen.first, false);
+            device.seen_at(seen.address, seen.last, seen.stated.is_some());
         }
         for known in gone.known {
             device.add(known);
@@ -190,7 +211,7 @@ impl Inventory {
         }
         device.router = true;
         let segment = device.segment;
-        let (own, others): (Vec<_>, Vec<_>) = device.addresses.drain(..).partition(|seen| seen.stated);
+        let (own, others): (Vec<_>, Vec<_>) = device.addresses.drain(..).partition(|seen| seen.stated.is_some());
         device.addresses = own;
         let kept = |known: &super::known::Known| {
             known.address.is_none_or(|address| !others.iter().any(|seen| seen.address == address))
@@ -199,6 +220,10 @@ impl Inventory {
         device.known = own;
         device.judge();
         for seen in others {
+            // Another device has said since then that it has the address.
+            if self.by_address.get(&(segment, seen.address)) != Some(&id) {
+                continue;
+            }
             self.by_address.remove(&(segment, seen.address));
             let Some(other) = self.add(segment, None, seen.first) else { continue };
             self.by_address.insert((segment, seen.address), other);
@@ -246,7 +271,7 @@ impl Inventory {
     /// The device at an address, where it is known by more than the address: it stated its MAC address or serial number.
     pub fn identified_at(&self, segment: Segment, address: IpAddr) -> Option<(DeviceId, &Device)> {
         self.at(segment, address).filter(|(_, device)| {
-            let stated = device.addresses.iter().any(|seen| seen.address == address && seen.stated);
+            let stated = device.addresses.iter().any(|seen| seen.address == address && seen.stated.is_some());
             device.makers_mac().is_some() && stated || device.mac.is_none() && device.serial().is_some()
         })
     }

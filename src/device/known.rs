@@ -27,10 +27,10 @@ pub struct AddressSeen {
     pub first: Timestamp,
     /// When it was last seen there.
     pub last: Timestamp,
-    /// The device itself said that it has the address (ARP, neighbour discovery, or with its MAC address in a message);
-    /// else a frame came from it, and a router may have sent that.
+    /// When the device itself last said that it has the address (ARP, neighbour discovery, or with its MAC address in a
+    /// message); else only frames came from it, and a router may have sent them.
     #[serde(skip)]
-    pub(super) stated: bool,
+    pub(super) stated: Option<Timestamp>,
 }
 
 /// A fact, and how and when it came to be known.
@@ -108,8 +108,15 @@ impl Device {
     /// The MAC address, where it is surely the one of who sends from an address: it stated that, or only cameras have
     /// such an address. Else a router that has not yet shown itself may have sent.
     pub fn mac_at(&self, address: IpAddr) -> Option<Mac> {
-        let stated = self.addresses.iter().any(|seen| seen.address == address && seen.stated);
+        let stated = self.addresses.iter().any(|seen| seen.address == address && seen.stated.is_some());
         self.makers_mac().filter(|_| stated || self.has_camera_makers_mac())
+    }
+
+    /// Whether an address is the one of its kind (IPv4 or IPv6) that it last said to have.
+    pub(super) fn holds(&self, address: IpAddr) -> bool {
+        let stated = self.addresses.iter().filter(|seen| seen.address.is_ipv4() == address.is_ipv4());
+        let latest = stated.filter(|seen| seen.stated.is_some()).max_by_key(|seen| seen.stated);
+        latest.is_some_and(|seen| seen.address == address)
     }
 
     /// The MAC address, where it tells a maker: a router's tells nothing that matters here.
@@ -127,7 +134,7 @@ impl Device {
         if let Some(seen) = self.addresses.iter_mut().find(|seen| seen.address == address) {
             seen.first = seen.first.min(time);
             seen.last = seen.last.max(time);
-            seen.stated |= stated;
+            seen.stated = seen.stated.max(stated.then_some(time));
             return;
         }
         if self.addresses.len() >= MAX_ADDRESSES
@@ -135,7 +142,7 @@ impl Device {
         {
             self.addresses.remove(oldest);
         }
-        self.addresses.push(AddressSeen { address, first: time, last: time, stated });
+        self.addresses.push(AddressSeen { address, first: time, last: time, stated: stated.then_some(time) });
     }
 
     /// Takes facts; whether one of them is new.

@@ -34,7 +34,7 @@ pub fn parse(bytes: &[u8]) -> Vec<Sighting> {
     for scope in scopes.split_whitespace().take(64) {
         let Some((key, value)) = scope.strip_prefix(SCOPE).and_then(|rest| rest.split_once('/')) else { continue };
         let value = decoded(value);
-        match key {
+        match key.to_lowercase().as_str() {
             "hardware" => sighting.model(&value, Certainty::Sure),
             "name" => {
                 sighting.brand_words(&value);
