@@ -285,3 +285,76 @@ fn real_captures_tell_what_is_in_them() {
         }
     }
 }
+
+/// A capture of this many devices that each say much about themselves.
+fn talkative(devices: u32) -> Vec<u8> {
+    let mut bytes = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    let mut frame = |number: u32, group: [u8; 4], port: u16, payload: &[u8]| {
+        let [_, a, b, c] = number.to_be_bytes();
+        let mac = [0x44, 0x19, 0xb6, a, b, c];
+        let builder = etherparse::PacketBuilder::ethernet2(mac, [1, 0, 0x5e, 0x7f, 0xff, 0xfa])
+            .ipv4([10, a, b, c], group, 1)
+            .udp(port, port);
+        let length = builder.size(payload.len()) as u32;
+        for word in [1_427_878_800 + number / 100, number % 1000, length, length] {
+            bytes.extend(word.to_le_bytes());
+        }
+        builder.write(&mut bytes, payload).unwrap();
+    };
+    for number in 1..=devices {
+        let [_, a, b, c] = number.to_be_bytes();
+        let sadp = format!(
+            "<ProbeMatch><DeviceDescription>DS-2CD2143G0-I</DeviceDescription><DeviceSN>DS-2CD2143G0-I20200114AAWRD{number:08}</DeviceSN>\
+             <MAC>44-19-b6-{a:02x}-{b:02x}-{c:02x}</MAC><SoftwareVersion>V5.5.82build 190910</SoftwareVersion>\
+             <DeviceName>camera on the corner of street {number}</DeviceName></ProbeMatch>"
+        );
+        frame(number, [239, 255, 255, 250], 37020, sadp.as_bytes());
+        let scopes = format!(
+            "<E><ProbeMatches><Types>dn:NetworkVideoTransmitter</Types><Scopes>onvif://www.onvif.org/hardware/DS-2CD2143G0-I \
+             onvif://www.onvif.org/name/HIKVISION%20{number} onvif://www.onvif.org/location/city/street%20{number}</Scopes></ProbeMatches></E>"
+        );
+        frame(number, [239, 255, 255, 250], 3702, scopes.as_bytes());
+        let notify = format!(
+            "NOTIFY * HTTP/1.1\r\nNT: urn:schemas-upnp-org:device:DigitalSecurityCamera:1\r\nSERVER: Linux UPnP/1.0 Hikvision/{number}\r\n\r\n"
+        );
+        frame(number, [239, 255, 255, 250], 1900, notify.as_bytes());
+    }
+    bytes
+}
+
+/// The most memory that `cameras` had while it took in a capture, in kB.
+fn peak_kb(capture: &[u8]) -> u64 {
+    use std::io::Write;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_camwatch"))
+        .args(["cameras", "--csv", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(capture).unwrap();
+    input.flush().unwrap();
+    let peak = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let mut before = 0;
+    while peak() != before {
+        before = peak();
+        std::thread::sleep(std::time::Duration::from_millis(700));
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let devices = text(&output.stdout).lines().count() - 1;
+    assert_eq!(devices, capture.windows(12).filter(|window| window == b"</DeviceSN>\x3c").count());
+    before
+}
+
+#[test]
+fn ten_thousand_devices_cost_at_most_fifty_megabytes() {
+    let (few, many) = (peak_kb(&talkative(100)), peak_kb(&talkative(10_000)));
+    let cost = many.saturating_sub(few);
+    eprintln!("10,000 devices: {cost} kB");
+    assert!(cost <= 50_000, "{cost} kB");
+}

@@ -12,7 +12,7 @@ use ahash::{AHashMap, RandomState};
 use super::DeviceKind;
 use super::facts::{
     self, Certainty, Fact, Field, Sighting, Source, What, dhcp, dhip, http, lldp_cdp, mdns, names, rtsp, sadp, ssdp,
-    tls_certificate, wsdiscovery, xiongmai,
+    tls_certificate, tuya, wsdiscovery, xiongmai,
 };
 use super::inventory::has_address;
 use crate::decode::{Packet, Transport};
@@ -158,10 +158,23 @@ impl Discovery {
         } else if HTTP_PORTS.contains(&to) && http::is_request(payload) {
             http::parse_request
         } else if rtsp::PORTS.contains(&to) && rtsp::is_request(payload) {
-            return self.rtsp_client(segment, packet);
+            let mut told = self.rtsp_client(segment, packet);
+            told.extend(self.speaker(segment, packet, (from, to), payload, rtsp::parse_request));
+            return told;
         } else {
             return Vec::new();
         };
+        self.speaker(segment, packet, (from, to), payload, parse)
+    }
+
+    fn speaker(
+        &mut self,
+        segment: Segment,
+        packet: &Packet<'_>,
+        (from, to): (u16, u16),
+        payload: &[u8],
+        parse: Parse,
+    ) -> Vec<Sighting> {
         // Servers repeat themselves with other dates: how often one is looked at is bounded, not only what it says.
         let speaker = self.hasher.hash_one((segment, packet.source, from.min(to), from < to));
         if !self.is_inside(packet.source) || !self.may_look(speaker, packet.time) {
@@ -250,6 +263,7 @@ fn by_udp_port(from: u16, to: u16) -> Option<Parse> {
             mdns::PORT => mdns::parse,
             mdns::LLMNR_PORT => mdns::parse_llmnr,
             xiongmai::PORT => xiongmai::parse,
+            port if tuya::PORTS.contains(&port) => tuya::parse,
             _ => return None,
         })
     };

@@ -16,6 +16,7 @@ pub mod sadp;
 pub mod ssdp;
 mod text;
 pub mod tls_certificate;
+pub mod tuya;
 pub mod wsdiscovery;
 pub mod xiongmai;
 mod xml;
@@ -70,6 +71,8 @@ pub enum Source {
     Tls,
     /// Xiongmai's discovery.
     Xiongmai,
+    /// Tuya's announcements.
+    Tuya,
     /// A name that it asks for.
     Name,
     /// What it does.
@@ -98,6 +101,7 @@ impl Source {
             Self::Http => "HTTP",
             Self::Tls => "TLS certificate",
             Self::Xiongmai => "Xiongmai discovery",
+            Self::Tuya => "Tuya announcement",
             Self::Name => "name asked for",
             Self::Behaviour => "what it does",
             Self::Register => "register",

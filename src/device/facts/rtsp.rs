@@ -19,7 +19,27 @@ pub fn is_response(bytes: &[u8]) -> bool {
 
 /// Whether a TCP payload begins an RTSP request that opens or plays a session.
 pub fn is_request(bytes: &[u8]) -> bool {
-    [&b"OPTIONS rtsp"[..], b"DESCRIBE rtsp", b"SETUP rtsp", b"PLAY rtsp"].iter().any(|method| bytes.starts_with(method))
+    [&b"OPTIONS rtsp"[..], b"DESCRIBE rtsp", b"SETUP rtsp", b"PLAY rtsp", b"GET_PARAMETER rtsp"]
+        .iter()
+        .any(|method| bytes.starts_with(method))
+}
+
+/// What a client's bytes say about the client: the program that views or records.
+pub fn parse_request(bytes: &[u8]) -> Vec<Sighting> {
+    if !is_request(bytes) {
+        return Vec::new();
+    }
+    let mut sighting = Sighting::new(Source::Rtsp);
+    http::headers(bytes, |name, value| {
+        if name == "user-agent" {
+            sighting.text(Field::Software, value, Certainty::Likely);
+            // A player on somebody's computer.
+            if value.contains("LibVLC") || value.contains("QuickTime") {
+                sighting.kind_is(DeviceKind::Other, Certainty::Likely);
+            }
+        }
+    });
+    sighting.into_list()
 }
 
 /// What a server's bytes say about the server.
@@ -101,5 +121,12 @@ mod tests {
         assert!(parse(b"OPTIONS rtsp://x RTSP/1.0\r\n\r\n").is_empty(), "who asks is no camera by that");
     }
 
-    holds!(DESCRIBED, parse);
+    #[test]
+    fn a_player_is_a_computers() {
+        let request =
+            b"DESCRIBE rtsp://10.2.2.2:8554/ RTSP/1.0\r\nCSeq: 7\r\nUser-Agent: LibVLC/3.0.16 (LIVE555)\r\n\r\n";
+        assert_eq!(parse_request(request)[0].kind().map(|(kind, _)| kind), Some(DeviceKind::Other));
+    }
+
+    holds!(DESCRIBED, |bytes: &[u8]| [parse(bytes), parse_request(bytes)].concat());
 }
