@@ -5,10 +5,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// An IEEE 802 MAC address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
+/// As one word, where the derived one would feed a length and six bytes.
+impl std::hash::Hash for Mac {
+    #[inline]
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(self.bits());
+    }
+}
+
 impl Mac {
+    /// The address in the lower 48 bits.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
     /// Whether the group bit is set (multicast or broadcast): never a device's own address.
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 == 1
@@ -87,6 +102,16 @@ impl fmt::Display for Segment {
 }
 
 impl Segment {
+    /// A number of its own in the lower 17 bits.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        match self {
+            Self::Whole => 0,
+            Self::Vlan(id) => id as u64 + 1,
+            Self::Interface(number) => number as u64 | 0x1_0000,
+        }
+    }
+
     /// An address as it is written within this segment.
     pub fn scoped(self, address: IpAddr) -> String {
         match self {

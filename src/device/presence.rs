@@ -10,20 +10,40 @@ use ahash::AHashMap;
 use crate::net::{Mac, Segment};
 use crate::time::Timestamp;
 
-/// A sender is told again after this long.
-const AGAIN: Duration = Duration::from_secs(60);
+/// A sender is told again after this long, a minute.
+const AGAIN_NANOS: u64 = 60_000_000_000;
 /// A sender that was silent for this long makes room.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 /// Senders that are kept; when nobody makes room, more are counted and left out.
 const MAX_SENDERS: usize = 65_536;
 const CACHE: usize = 4096;
 
-/// By whom a frame was sent.
+/// By whom a frame was sent, in words that compare fast: segment and MAC address on the link, address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Sender {
-    segment: Segment,
-    address: IpAddr,
-    link: Option<Mac>,
+    link: u64,
+    address: u128,
+}
+
+impl Sender {
+    #[inline]
+    fn new(segment: Segment, address: IpAddr, link: Option<Mac>) -> Self {
+        // No device sends from the broadcast address.
+        let link = link.map_or(0xffff_ffff_ffff, Mac::bits);
+        let address = match address {
+            IpAddr::V4(v4) => 0xffff_0000_0000 | u128::from(v4.to_bits()),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        // The topmost of the segment's 17 bits says which kind it is, and all in use at a time are of one kind.
+        Self { link: segment.bits().rotate_left(48) ^ link, address }
+    }
+
+    /// Its place in the cache: the last octets differ most; the others are folded in.
+    #[inline]
+    fn place(&self) -> usize {
+        let low = self.address as u32;
+        (low ^ low >> 13 ^ (self.link as u32).wrapping_mul(0x9e5)) as usize % CACHE
+    }
 }
 
 /// Tells which senders are due to be told of.
@@ -41,21 +61,12 @@ impl Default for Presence {
     }
 }
 
-fn place(sender: &Sender) -> usize {
-    let low = match sender.address {
-        IpAddr::V4(v4) => u32::from(v4),
-        IpAddr::V6(v6) => v6.to_bits() as u32,
-    };
-    let mac = sender.link.map_or(0, |Mac([.., c, d])| u32::from(c) << 8 | u32::from(d));
-    // The last octets differ most; the others are folded in.
-    (low ^ low >> 13 ^ mac.wrapping_mul(0x9e5)) as usize % CACHE
-}
-
 impl Presence {
     /// Whether a sender is due to be told of at `time`.
+    #[inline]
     pub fn is_due(&mut self, segment: Segment, address: IpAddr, link: Option<Mac>, time: Timestamp) -> bool {
-        let sender = Sender { segment, address, link };
-        let at = place(&sender);
+        let sender = Sender::new(segment, address, link);
+        let at = sender.place();
         match self.cache.get(at) {
             Some(Some((known, told))) if *known == sender && is_fresh(*told, time) => false,
             _ => self.is_due_by_table(sender, at, time),
@@ -91,8 +102,9 @@ impl Presence {
 }
 
 /// Told within the last minute. A step back in time makes everything due.
+#[inline]
 fn is_fresh(told: Timestamp, time: Timestamp) -> bool {
-    time.since(told) < AGAIN && told.since(time) < AGAIN
+    time.as_nanos().saturating_sub(told.as_nanos()).unsigned_abs() < AGAIN_NANOS
 }
 
 #[cfg(test)]

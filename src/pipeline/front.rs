@@ -249,9 +249,14 @@ fn segment_of(site_by: SiteBy, interface: u16, frame: &Frame<'_>, vlan: Option<u
 
 /// Whether a packet's sender is a device inside.
 fn can_be_present(internal: &InternalRanges, packet: &Packet<'_>) -> bool {
-    let space = space(packet.source);
-    space == Space::Private && !packet.source.is_loopback()
-        || space != Space::Multicast && !packet.source.is_unspecified() && internal.contains(packet.source)
+    match space(packet.source) {
+        Space::Private => !packet.source.is_loopback(),
+        Space::Multicast => false,
+        Space::Global | Space::Reserved => {
+            let ranges = internal.configured();
+            !ranges.is_empty() && ranges.iter().any(|range| range.contains(&packet.source))
+        }
+    }
 }
 
 fn present(

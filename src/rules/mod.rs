@@ -105,6 +105,10 @@ impl Kind {
 
 /// A rule's condition at work.
 trait Condition: Send {
+    /// Whether it takes steps at all: one that only looks is not asked at every step whether it is about it.
+    fn takes_steps(&self) -> bool {
+        true
+    }
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.

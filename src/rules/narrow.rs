@@ -89,7 +89,7 @@ impl Narrow {
             && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
             && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
             && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
-            && self.covers_camera(camera)
+            && (self.cameras.is_empty() && self.sites.is_empty() && self.tags.is_empty() || self.covers_camera(camera))
     }
 
     /// Whether a rule is about a camera, whomever it calls.

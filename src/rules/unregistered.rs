@@ -40,6 +40,10 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn takes_steps(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {

@@ -31,16 +31,12 @@ fn bits(address: IpAddr) -> u128 {
 
 /// By three words, where the derived one would feed a dozen small pieces.
 impl Hash for FlowKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(bits(self.low.address));
         state.write_u128(bits(self.high.address));
-        let segment = match self.segment {
-            Segment::Whole => 0,
-            Segment::Vlan(id) => u64::from(id),
-            Segment::Interface(number) => u64::from(number),
-        };
-        let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16;
-        state.write_u64(segment << 48 | ports | u64::from(self.protocol as u8));
+        let ports = u64::from(self.low.port) << 24 | u64::from(self.high.port) << 8;
+        state.write_u64(self.segment.bits() << 40 | ports | u64::from(self.protocol as u8));
     }
 }
 
