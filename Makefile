@@ -2,7 +2,7 @@
 CAMWATCH := target/release/camwatch
 DEMO := captures/fiumicino.pcap.zst
 
-.PHONY: demo test bench data captures build
+.PHONY: demo test bench fuzz data captures build
 
 demo: build
 	$(CAMWATCH) read $(DEMO)
@@ -19,6 +19,12 @@ test:
 bench: build
 	scripts/install-deps bench
 	scripts/bench
+	scripts/bench-zeek
+
+# Each fuzz target for a minute.
+fuzz:
+	scripts/install-deps fuzz
+	scripts/fuzz 60
 
 # The built-in country and owner data, and MAC prefixes; needs npm and zstd.
 data:

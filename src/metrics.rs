@@ -189,18 +189,18 @@ const fn gauge(
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 30] = [
+pub const FAMILIES: [Family; 32] = [
     gauge("camwatch_build_info", &["version"], "1, with the version as a label.", |_, v| {
-        v(&[env!("CARGO_PKG_VERSION")], 1.0)
+        v(&[env!("CARGO_PKG_VERSION")], 1.0);
     }),
     gauge("camwatch_capture_up", &["interface"], "Whether the interface is open.", |s, v| {
-        each(s, v, |i| u64::from(i.up))
+        each(s, v, |i| u64::from(i.up));
     }),
     counter("camwatch_capture_packets_total", &["interface"], "Packets taken from the interface.", |s, v| {
-        each(s, v, |i| i.front.packets)
+        each(s, v, |i| i.front.packets);
     }),
     counter("camwatch_capture_bytes_total", &["interface"], "Bytes of these packets on the wire.", |s, v| {
-        each(s, v, |i| i.front.bytes)
+        each(s, v, |i| i.front.bytes);
     }),
     counter(
         "camwatch_capture_kernel_drops_total",
@@ -215,7 +215,7 @@ pub const FAMILIES: [Family; 30] = [
         |s, v| each(s, v, |i| i.live.dropped_interface),
     ),
     counter("camwatch_queue_lost_events_total", &[], "Events lost because the analyser could not keep up.", |s, v| {
-        v(&[], s.lost_events as f64)
+        v(&[], s.lost_events as f64);
     }),
     counter(
         "camwatch_decode_passed_over_total",
@@ -242,7 +242,7 @@ pub const FAMILIES: [Family; 30] = [
         },
     ),
     gauge("camwatch_track_flows", &["interface"], "Connections that are followed now.", |s, v| {
-        each(s, v, |i| i.front.track.flows)
+        each(s, v, |i| i.front.track.flows);
     }),
     counter(
         "camwatch_track_evicted_flows_total",
@@ -250,6 +250,15 @@ pub const FAMILIES: [Family; 30] = [
         "Connections that left early because the table was full.",
         |s, v| each(s, v, |i| i.front.track.evicted),
     ),
+    counter(
+        "camwatch_track_names_given_up_total",
+        &["interface"],
+        "Beginnings of streams in which a name was awaited that left because too many waited.",
+        |s, v| each(s, v, |i| i.front.track.names_given_up),
+    ),
+    counter("camwatch_dns_questions_total", &[], "Names that cameras asked for in DNS.", |s, v| {
+        v(&[], s.totals.dns_questions as f64);
+    }),
     gauge("camwatch_cameras", &[], "Cameras seen.", |s, v| v(&[], s.camera_count as f64)),
     gauge("camwatch_devices", &["kind"], "Devices seen inside, by what they are.", |s, v| {
         s.devices.iter().for_each(|(kind, count)| v(&[kind.word()], *count as f64));
@@ -280,7 +289,7 @@ pub const FAMILIES: [Family; 30] = [
     gauge("camwatch_pairs", &[], "Pairs of a camera and a destination in the ledger.", |s, v| v(&[], s.pairs as f64)),
     gauge("camwatch_names", &[], "Names that cameras used.", |s, v| v(&[], s.names as f64)),
     counter("camwatch_ledger_evicted_pairs_total", &[], "Pairs that left because the ledger was full.", |s, v| {
-        v(&[], s.evicted_pairs as f64)
+        v(&[], s.evicted_pairs as f64);
     }),
     counter("camwatch_attempts_total", &["class"], "Attempts of all cameras, by where the destination is.", |s, v| {
         let totals = &s.totals;
@@ -341,7 +350,9 @@ pub const FAMILIES: [Family; 30] = [
                 let built = oldest.entry(source.question.as_str()).or_insert(source.built_s);
                 *built = source.built_s.min(*built);
             }
-            oldest.iter().for_each(|(question, built)| v(&[question], *built as f64));
+            for (question, built) in oldest {
+                v(&[question], built as f64);
+            }
         },
     ),
     gauge("camwatch_capture_timestamp_seconds", &[], "How far capture time is.", |s, v| v(&[], s.capture_time_s)),

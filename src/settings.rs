@@ -87,6 +87,7 @@ impl<'a, 't> Section<'a, 't> {
     }
 
     /// A table within this one; an absent one is empty.
+    #[must_use]
     pub fn section(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Section<'a, 't> {
         let value = self.find(key);
         let table = value.and_then(|value| value.get_ref().as_table());
@@ -104,7 +105,7 @@ impl<'a, 't> Section<'a, 't> {
             return Vec::new();
         };
         let mut sections = Vec::new();
-        for item in array.iter() {
+        for item in array {
             match item.get_ref().as_table() {
                 Some(table) => {
                     let (name, span) = (key, Some(item.span()));
@@ -247,7 +248,10 @@ impl Setting for u16 {
 
 impl Setting for f64 {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let text = value.as_float().map(toml::de::DeFloat::as_str).or_else(|| value.as_integer().map(|n| n.as_str()));
+        let text = value
+            .as_float()
+            .map(toml::de::DeFloat::as_str)
+            .or_else(|| value.as_integer().map(toml::de::DeInteger::as_str));
         text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("write a number, not {}", shown(value)))
     }
 }

@@ -8,7 +8,22 @@ use serde_json::Value;
 use support::{camwatch, shared_captures};
 
 /// Where the truth and camwatch differ with reason: (file, what, why).
-const DIFFERENCES: [(&str, &str, &str); 0] = [];
+const DIFFERENCES: [(&str, &str, &str); 2] = [
+    (
+        "malformed-fuzz-2594.pcap",
+        "dns_queries",
+        "two fuzzed questions: a reserved label type, which the truth has as \"<unknown extended label>\" and camwatch as no \
+         name; and a label of control characters, which camwatch shows escaped and the truth leaves out",
+    ),
+    (
+        "malformed-fuzz-28586.pcap",
+        "http_hosts",
+        "a fuzzed Host with a NUL byte, which the truth cuts there; a header with one is invalid (RFC 9110, section 5.5)",
+    ),
+];
+
+/// The truth lists this many names of a kind, the first in the order of their bytes.
+const TRUTH_LISTS: usize = 60;
 
 #[test]
 fn real_captures_equal_their_truth() {
@@ -33,6 +48,7 @@ fn real_captures_equal_their_truth() {
             let names = read["names"].as_array().unwrap().iter();
             let have: BTreeSet<&str> =
                 names.filter(|name| name["kind"] == kind).filter_map(|name| name["name"].as_str()).collect();
+            let have: BTreeSet<&str> = have.into_iter().take(TRUTH_LISTS).collect();
             let want: BTreeSet<&str> = truth[key].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             check(key, format!("{have:?}"), format!("{want:?}"));
         }

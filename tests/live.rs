@@ -7,8 +7,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use support::dnsmasq::Dnsmasq;
 use support::{camwatch, read_json, simulate, skip, text};
 
 /// A network namespace with both ends of a veth pair, removed at the end.
@@ -16,7 +18,9 @@ struct Namespace(String);
 
 impl Namespace {
     fn new() -> Option<Self> {
-        let name = format!("camwatch-test-{}", std::process::id());
+        // Tests of one process run side by side.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("camwatch-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let ip = |arguments: &[&str]| Command::new("ip").args(arguments).output().is_ok_and(|out| out.status.success());
         if !ip(&["netns", "add", &name]) {
             skip("network namespaces need root and iproute2");
@@ -147,6 +151,45 @@ fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
     let fired: Vec<serde_json::Value> = alerts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let rate = fired.iter().find(|alert| alert["rule"] == "overseas-rate" && alert["event"] == "firing");
     assert_eq!(rate.unwrap()["subject"], "20 cameras → 120.26.96.67", "{alerts}");
+}
+
+#[test]
+fn own_look_ups_are_answered_and_never_counted() {
+    let Some(namespace) = Namespace::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = Dnsmasq::start(folder.path(), Some(&namespace.0)) else { return };
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.05", "--cameras", "5"]);
+    let config = folder.path().join("camwatch.toml");
+    // Loopback is watched too, and everyone on it: nobody must be seen to ask anything.
+    let written = format!(
+        "[capture]\ninterfaces = [\"mirror\", \"lo\"]\n[watch]\nall = true\n[alerts]\noutput = \"alerts.jsonl\"\n\
+         [names]\nreverse_lookups = true\nresolver = \"127.0.0.1:{}\"\n",
+        server.port
+    );
+    std::fs::write(&config, written).unwrap();
+    let child = namespace
+        .command(env!("CARGO_BIN_EXE_camwatch"))
+        .args(["run", "--config", config.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _daemon = Daemon(child);
+    eventually("ready", || get(&namespace, "/readyz").contains("ready"));
+    let replay = namespace
+        .command("tcpreplay")
+        .args(["-q", "--pps", "200", "-i", "port", capture.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(replay.status.success(), "{}", text(&replay.stderr));
+    eventually("an alert with a claim", || {
+        let alerts = std::fs::read_to_string(folder.path().join("alerts.jsonl")).unwrap_or_default();
+        alerts.contains(r#""ptr_claims":{"120.26.96.67":"nice-and-harmless.example"}"#)
+    });
+    assert!(server.said().contains("query[PTR]"), "{}", server.said());
+    let page = get(&namespace, "/metrics");
+    assert_eq!(metric(&page, "camwatch_dns_questions_total"), 0);
+    assert_eq!(metric(&page, "camwatch_names "), 0);
 }
 
 /// Prometheus' own tool finds nothing to mend in the metrics.

@@ -1,6 +1,7 @@
 //! From findings to alerts, on capture time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,19 @@ pub struct Alert {
     pub summary: String,
     /// The facts.
     pub evidence: serde_json::Value,
+    /// What its destinations claim to be called in reverse DNS, where look-ups are switched on: a claim, never the truth.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ptr_claims: BTreeMap<IpAddr, String>,
+}
+
+impl Alert {
+    /// The destinations that the evidence names.
+    pub fn destinations(&self) -> BTreeSet<IpAddr> {
+        let group = self.evidence.get("destination").into_iter();
+        let members = self.evidence.get("members").and_then(serde_json::Value::as_array);
+        let pairs = members.into_iter().flatten().filter_map(|member| member.pointer("/evidence/pair/address"));
+        group.chain(pairs).filter_map(|address| address.as_str()?.parse().ok()).collect()
+    }
 }
 
 /// An alert changed, and its sinks should know.
@@ -282,6 +296,7 @@ impl Live {
             evidence: serde_json::json!({
                 group.kind: group.value, "count": self.members.len(), "members": members,
             }),
+            ptr_claims: BTreeMap::new(),
         }
     }
 }

@@ -73,6 +73,8 @@ pub struct Camera {
     pub refused: u64,
     /// Contacts that were answered.
     pub answered: u64,
+    /// Names asked for in DNS: wishes, whether or not anybody answered.
+    pub dns_questions: u64,
     /// Pairs in the ledger.
     pub destinations: u32,
     /// Pairs in the ledger whose destination is overseas.
@@ -127,6 +129,7 @@ impl Camera {
             unanswered: 0,
             refused: 0,
             answered: 0,
+            dns_questions: 0,
             destinations: 0,
             overseas_destinations: 0,
             first: now,

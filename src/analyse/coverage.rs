@@ -231,6 +231,7 @@ impl Coverage {
 
 #[cfg(test)]
 mod tests {
+    use super::Observed::{CaptureDown, Loss, NetworkUnseen, Silent};
     use super::*;
     use crate::device::Inventory;
 
@@ -268,7 +269,6 @@ mod tests {
         let camera = device(9, &[3]);
         let hour = START / 3600;
         let all: Vec<Observed> = (hour..hour + 6).map(|hour| coverage.of(&camera, hour)).collect();
-        use Observed::{CaptureDown, Loss, NetworkUnseen, Silent};
         assert_eq!(all, [Observed::Observed, Silent, NetworkUnseen, Loss, CaptureDown, CaptureDown]);
         assert_eq!(coverage.counts(&camera), HourCounts { observed: 1, silent: 1, not_observable: 4 });
     }

@@ -9,11 +9,12 @@ use super::camera::{Camera, CameraId, Identity};
 use super::coverage::Coverage;
 use super::name::{NameId, NamePair, NameTable};
 use super::pair::{Pair, PairId};
+use crate::device::facts::names;
 use crate::device::{Device, DeviceId, Inventory, WatchList};
 use crate::geo::{Class, Geo, Place};
 use crate::net::{Mac, Protocol, Segment};
 use crate::time::Timestamp;
-use crate::track::{Event, EventKind, NameSeen, Outcome};
+use crate::track::{Event, EventKind, NameKind, NameSeen, Outcome};
 
 /// How much the ledger may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -303,7 +304,7 @@ impl Ledger {
             }
         }
         // Addresses change under one name: its rhythm is fed by the calls to all of them.
-        if let Some(name) = self.names.of_address(camera, entry.address, time)
+        if let Some((name, _)) = self.names.of_address(camera, entry.address, time)
             && let Some(name) = self.names.get_mut(name)
         {
             name.beat.event(time);
@@ -334,14 +335,25 @@ impl Ledger {
     fn name(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, time: Timestamp) -> Option<NameId> {
         if seen.asked && seen.kind == crate::track::NameKind::Dns {
             self.totals.dns_questions += 1;
+            self.cameras.get_mut(camera.0 as usize)?.dns_questions += 1;
         }
         let id = self.names.take(camera, client, seen, time)?;
-        let name = self.names.names.get(id.0 as usize)?.name.clone();
+        let entry = self.names.names.get(id.0 as usize)?;
+        let (name, known) = (entry.name.clone(), NameKind::ALL.iter().map(|kind| entry.asked(*kind)).sum::<u64>() > 1);
+        // Whose cloud it is of tells the maker, if the device is a camera.
+        if seen.asked && !known {
+            for sighting in names::of_name(&name) {
+                let device = self.cameras.get(camera.0 as usize).and_then(|camera| self.device_of(camera));
+                if let Some((device, _)) = device {
+                    self.inventory.learn(device, &sighting, time);
+                }
+            }
+        }
         for &address in &seen.addresses {
             if let Some(pair) = self.pair_index.get(&(camera, address))
                 && let Some(Some(pair)) = self.pairs.get_mut(pair.0 as usize)
             {
-                pair.add_name(&name);
+                pair.add_name(&name, [seen.kind]);
             }
         }
         Some(id)
@@ -452,10 +464,10 @@ impl Ledger {
 
     fn new_pair(&mut self, camera: CameraId, address: IpAddr, place: Arc<Place>, time: Timestamp) -> Option<PairId> {
         let mut pair = Pair::new(camera, address, place, time);
-        if let Some(name) = self.names.of_address(camera, address, time)
+        if let Some((name, kinds)) = self.names.of_address(camera, address, time)
             && let Some(name) = self.names.names.get(name.0 as usize)
         {
-            pair.add_name(&name.name);
+            pair.add_name(&name.name, kinds.iter());
         }
         let owner = self.cameras.get_mut(camera.0 as usize)?;
         owner.destinations += 1;

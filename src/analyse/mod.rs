@@ -13,5 +13,5 @@ mod pair;
 pub use camera::{Camera, CameraId};
 pub use coverage::{Coverage, HourCounts, Observed};
 pub use ledger::{Ledger, LedgerLimits, Step, StepKind, Totals};
-pub use name::{NameId, NamePair};
-pub use pair::{Pair, PairId};
+pub use name::{NameId, NameKinds, NamePair};
+pub use pair::{Pair, PairId, PairName};

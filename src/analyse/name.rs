@@ -17,8 +17,32 @@ pub struct NameId(pub(super) u32);
 
 /// Addresses kept of one name.
 const MAX_ADDRESSES: usize = 32;
+/// Application protocols, and ports of HTTP, kept of one name.
+const MAX_EACH: usize = 8;
 /// Cameras keep calling an address somewhat after the TTL of its name has passed.
 const GRACE: Duration = Duration::from_secs(300);
+
+/// How names are known, all at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NameKinds(u8);
+
+impl NameKinds {
+    fn bit(kind: NameKind) -> u8 {
+        1 << kind as u8
+    }
+
+    /// These and one more; whether that is new.
+    pub(super) fn add(&mut self, kind: NameKind) -> bool {
+        let before = self.0;
+        self.0 |= Self::bit(kind);
+        self.0 != before
+    }
+
+    /// Each of them, in the order of [`NameKind::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = NameKind> {
+        NameKind::ALL.into_iter().filter(move |kind| self.0 & Self::bit(*kind) != 0)
+    }
+}
 
 /// A name that a device used for a host.
 #[derive(Debug)]
@@ -27,28 +51,97 @@ pub struct NamePair {
     pub camera: CameraId,
     /// The address that it asked from.
     pub client: IpAddr,
-    /// How the name is known.
-    pub kind: NameKind,
     /// The name, in lower case.
     pub name: Arc<str>,
+    /// How often the device itself used the name, by [`NameKind`]: its questions, its greetings.
+    asked: [u64; NameKind::ALL.len()],
+    /// The ports that HTTP Host headers said with it (none: without one); at most 8.
+    pub http_ports: Vec<Option<u16>>,
+    /// How often an answer came to its DNS questions, also one without addresses.
+    pub answers: u64,
     /// What it stands for, first seen first; at most 32.
     pub addresses: Vec<IpAddr>,
-    /// How often the device itself used the name: its questions, its greetings.
-    pub asked: u64,
+    /// Application protocols offered under it (ALPN); at most 8.
+    pub alpn: Vec<String>,
+    /// It was said beside an encrypted `ClientHello`, and may be a front for another.
+    pub ech: bool,
     /// First seen.
     pub first: Timestamp,
     /// Last seen.
     pub last: Timestamp,
-    /// The rhythm of its questions, and of its attempts to the name's addresses.
+    /// The rhythm of its questions in DNS, and of the attempts to the name's addresses.
     pub beat: Beat,
 }
+
+impl NamePair {
+    /// How often the device used the name in this way.
+    pub fn asked(&self, kind: NameKind) -> u64 {
+        self.asked[kind as usize]
+    }
+
+    /// The ways in which the device used the name.
+    pub fn kinds(&self) -> impl Iterator<Item = NameKind> {
+        NameKind::ALL.into_iter().filter(|kind| self.asked(*kind) > 0)
+    }
+
+    /// The name as the device said it in this way: in HTTP with the port, where it said one.
+    pub fn as_said(&self, kind: NameKind) -> Vec<String> {
+        if kind != NameKind::Http {
+            return vec![self.name.to_string()];
+        }
+        let literal = self.name.contains(':');
+        let said = self.http_ports.iter().map(|port| match port {
+            Some(port) if literal => format!("[{}]:{port}", self.name),
+            Some(port) => format!("{}:{port}", self.name),
+            None if literal => format!("[{}]", self.name),
+            None => self.name.to_string(),
+        });
+        said.collect()
+    }
+
+    /// A wish that nobody granted: asked for in DNS, and no address ever came.
+    pub fn is_unresolved(&self) -> bool {
+        self.asked(NameKind::Dns) > 0 && self.addresses.is_empty()
+    }
+
+    fn note(&mut self, seen: &NameSeen, now: Timestamp) {
+        self.first = self.first.min(now);
+        self.last = self.last.max(now);
+        if seen.asked {
+            self.asked[seen.kind as usize] += 1;
+            // What is said in a connection belongs to the attempt, which is an event already.
+            if seen.kind == NameKind::Dns {
+                self.beat.event(now);
+            }
+        } else {
+            self.answers += 1;
+        }
+        self.ech |= seen.ech;
+        if seen.kind == NameKind::Http && self.http_ports.len() < MAX_EACH && !self.http_ports.contains(&seen.port) {
+            self.http_ports.push(seen.port);
+        }
+        for protocol in &seen.alpn {
+            if self.alpn.len() < MAX_EACH && !self.alpn.contains(protocol) {
+                self.alpn.push(protocol.clone());
+            }
+        }
+        for &address in &seen.addresses {
+            if self.addresses.len() < MAX_ADDRESSES && !self.addresses.contains(&address) {
+                self.addresses.push(address);
+            }
+        }
+    }
+}
+
+/// What a name is found by.
+type NameKey = (CameraId, IpAddr, Arc<str>);
 
 /// All names, bounded; when it is full, new names are counted and left out.
 pub(super) struct NameTable {
     pub(super) names: Vec<NamePair>,
-    by_name: AHashMap<(CameraId, IpAddr, NameKind, Arc<str>), NameId>,
+    by_name: AHashMap<NameKey, NameId>,
     /// What an address was last called by, and until when that holds.
-    by_address: AHashMap<(CameraId, IpAddr), (NameId, Timestamp)>,
+    by_address: AHashMap<(CameraId, IpAddr), (NameId, NameKinds, Timestamp)>,
     limit: usize,
     pub(super) left_out: u64,
 }
@@ -59,7 +152,7 @@ impl NameTable {
     }
 
     pub(super) fn take(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, now: Timestamp) -> Option<NameId> {
-        let key = (camera, client, seen.kind, Arc::<str>::from(seen.name.as_str()));
+        let key = (camera, client, Arc::<str>::from(seen.name.as_str()));
         let id = match self.by_name.get(&key) {
             Some(&id) => id,
             None if self.names.len() >= self.limit => {
@@ -71,10 +164,13 @@ impl NameTable {
                 self.names.push(NamePair {
                     camera,
                     client,
-                    kind: seen.kind,
-                    name: key.3.clone(),
+                    name: key.2.clone(),
+                    asked: [0; NameKind::ALL.len()],
+                    http_ports: Vec::new(),
+                    answers: 0,
                     addresses: Vec::new(),
-                    asked: 0,
+                    alpn: Vec::new(),
+                    ech: false,
                     first: now,
                     last: now,
                     beat: Beat::default(),
@@ -83,28 +179,32 @@ impl NameTable {
                 id
             }
         };
-        let entry = self.names.get_mut(id.0 as usize)?;
-        entry.last = entry.last.max(now);
-        if seen.asked {
-            entry.asked += 1;
-            entry.beat.event(now);
-        }
+        self.names.get_mut(id.0 as usize)?.note(seen, now);
         let until = now + Duration::from_secs(u64::from(seen.ttl_s)) + GRACE;
         for &address in &seen.addresses {
-            if !entry.addresses.contains(&address) && entry.addresses.len() < MAX_ADDRESSES {
-                entry.addresses.push(address);
-            }
-            if self.by_address.len() < self.limit.saturating_mul(4) || self.by_address.contains_key(&(camera, address))
-            {
-                self.by_address.insert((camera, address), (id, until));
+            let room = self.by_address.len() < self.limit.saturating_mul(4);
+            match self.by_address.get_mut(&(camera, address)) {
+                Some(place) => {
+                    if place.0 != id {
+                        place.1 = NameKinds::default();
+                    }
+                    place.1.add(seen.kind);
+                    (place.0, place.2) = (id, place.2.max(until));
+                }
+                None if room => {
+                    let mut kinds = NameKinds::default();
+                    kinds.add(seen.kind);
+                    self.by_address.insert((camera, address), (id, kinds, until));
+                }
+                None => self.left_out += 1,
             }
         }
         Some(id)
     }
 
-    /// The name under which a camera knows an address now.
-    pub(super) fn of_address(&self, camera: CameraId, address: IpAddr, now: Timestamp) -> Option<NameId> {
-        self.by_address.get(&(camera, address)).filter(|(_, until)| *until >= now).map(|(id, _)| *id)
+    /// The name under which a camera knows an address now, and how it is known.
+    pub(super) fn of_address(&self, camera: CameraId, address: IpAddr, now: Timestamp) -> Option<(NameId, NameKinds)> {
+        self.by_address.get(&(camera, address)).filter(|(.., until)| *until >= now).map(|(id, kinds, _)| (*id, *kinds))
     }
 
     pub(super) fn get_mut(&mut self, id: NameId) -> Option<&mut NamePair> {
@@ -113,6 +213,6 @@ impl NameTable {
 
     /// Forgets what no longer holds.
     pub(super) fn age(&mut self, now: Timestamp) {
-        self.by_address.retain(|_, (_, until)| *until >= now);
+        self.by_address.retain(|_, (.., until)| *until >= now);
     }
 }

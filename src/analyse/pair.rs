@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::beat::Beat;
 use super::camera::CameraId;
+use super::name::NameKinds;
 use crate::geo::Place;
+use crate::names::encrypted_dns::{self, EncryptedDns};
 use crate::net::Service;
 use crate::time::Timestamp;
-use crate::track::{Outcome, Traffic};
+use crate::track::{NameKind, Outcome, Traffic};
 
 /// A pair's place in the ledger. Used again after the pair was evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +18,27 @@ pub struct PairId(pub(super) u32);
 
 /// Services and names kept of one pair.
 const MAX_EACH: usize = 8;
+
+/// A name that the camera used for a destination.
+#[derive(Debug, Clone)]
+pub struct PairName {
+    /// The name.
+    pub name: Arc<str>,
+    /// How it is known.
+    pub known: NameKinds,
+}
+
+impl AsRef<str> for PairName {
+    fn as_ref(&self) -> &str {
+        &self.name
+    }
+}
+
+impl std::fmt::Display for PairName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
 
 /// A camera × destination: the line of the ledger.
 #[derive(Debug)]
@@ -27,7 +50,7 @@ pub struct Pair {
     /// Where the destination is and whose it is.
     pub place: Arc<Place>,
     /// Names the camera used for it, in the order in which it did; at most 8.
-    pub names: Vec<Arc<str>>,
+    pub names: Vec<PairName>,
     /// What was called there, first seen first; at most 8.
     pub services: Vec<Service>,
     /// Attempts.
@@ -96,13 +119,24 @@ impl Pair {
         }
     }
 
-    /// Adds a name; false if it was there already or there is no room.
-    pub(super) fn add_name(&mut self, name: &Arc<str>) -> bool {
-        let new = !self.names.contains(name) && self.names.len() < MAX_EACH;
-        if new {
-            self.names.push(name.clone());
+    /// Adds a name, and how it is known.
+    pub(super) fn add_name(&mut self, name: &Arc<str>, kinds: impl IntoIterator<Item = NameKind>) {
+        let at = match self.names.iter().position(|known| known.name == *name) {
+            Some(at) => at,
+            None if self.names.len() < MAX_EACH => {
+                self.names.push(PairName { name: name.clone(), known: NameKinds::default() });
+                self.names.len() - 1
+            }
+            None => return,
+        };
+        for kind in kinds {
+            self.names[at].known.add(kind);
         }
-        new
+    }
+
+    /// Whether DNS is encrypted there: what the camera asks cannot be seen.
+    pub fn encrypted_dns(&self) -> Option<EncryptedDns> {
+        self.services.iter().find_map(|service| encrypted_dns::of(*service, self.names.iter().map(AsRef::as_ref)))
     }
 
     pub(super) fn contact(&mut self, outcome: Option<Outcome>, traffic: &Traffic) {

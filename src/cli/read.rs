@@ -9,15 +9,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::alert::Alert;
 use crate::config::Config;
 use crate::geo::{Country, Geo, GeoError};
+use crate::lookup::{LookupOptions, ReverseLookup};
 use crate::pipeline;
 use crate::report::{Document, summary};
 
 /// What `read` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Capture files: pcap or pcapng, also .gz and .zst; `-` for standard input.
+    /// Captures (pcap or pcapng), or Zeek's conn.log with dns.log, ssl.log, http.log and quic.log for names; also .gz and
+    /// .zst; `-` for standard input.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
     /// Print one JSON document.
@@ -57,7 +60,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bar.set_position(done);
     })?;
     bar.finish_and_clear();
-    let alerts = reading.analysis.alerts();
+    let mut alerts = reading.analysis.alerts();
+    if let Some(options) = config.lookup {
+        look_up(options, &mut alerts)?;
+    }
     let ledger = reading.analysis.ledger();
     let mut out = BufWriter::new(std::io::stdout().lock());
     if arguments.json {
@@ -80,6 +86,18 @@ pub(super) fn tell_register_errors(config: &Config) {
     for error in config.register.iter().flat_map(|register| &register.errors) {
         eprintln!("camwatch: {error}");
     }
+}
+
+/// Asks who the destinations of alerts claim to be.
+fn look_up(options: LookupOptions, alerts: &mut [Alert]) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut lookup = ReverseLookup::new(options)?;
+        for alert in alerts {
+            alert.ptr_claims = lookup.claims(&alert.destinations()).await;
+        }
+        Ok(())
+    })
 }
 
 /// Opens the configured country and owner data.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +16,7 @@ use super::read::open_geo;
 use crate::alert::Transition;
 use crate::config::{Config, LogConfig};
 use crate::device::Register;
+use crate::lookup::ReverseLookup;
 use crate::pipeline::live::{Live, Sink};
 use crate::web;
 
@@ -31,6 +33,11 @@ const REGISTER_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Where alerts go: opened anew when the configuration is, so that the file can be rotated.
 type Output = Arc<Mutex<Box<dyn Write + Send>>>;
+/// Who looks up, if anyone: made anew when the configuration is.
+type Lookup = Arc<tokio::sync::Mutex<Option<ReverseLookup>>>;
+
+/// Transitions on their way to delivery.
+const QUEUE: usize = 1024;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config)?;
@@ -56,7 +63,10 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
     let config_register = config.register.clone();
     tell_register_errors(config_register.as_ref());
     let output: Output = Arc::new(Mutex::new(open_output(&config.alerts_output)?));
-    let live = Live::start(config, geo, sink(output.clone()))?;
+    let lookup: Lookup = Arc::new(tokio::sync::Mutex::new(config.lookup.map(ReverseLookup::new).transpose()?));
+    let (queue, transitions) = mpsc::channel(QUEUE);
+    let live = Live::start(config, geo, sink(queue))?;
+    let delivery = tokio::spawn(deliver(transitions, output.clone(), lookup.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = listener.map(|listener| {
         tokio::spawn(web::serve(listener, live.view(), async {
@@ -70,10 +80,10 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break false,
-            _ = hangup.recv() => reload(path, &live, &output, &mut register),
+            _ = hangup.recv() => reload(path, &live, &output, &lookup, &mut register).await,
             _ = register_watch.tick() => if register.as_ref().is_some_and(Register::has_changed) {
                 info!("the register has changed");
-                reload(path, &live, &output, &mut register);
+                reload(path, &live, &output, &lookup, &mut register).await;
             },
             _ = watchdog.tick() => if !live.is_alive() { break true },
         }
@@ -81,6 +91,7 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
     info!("stopping");
     // The captures take in what the kernel still holds: not on the thread that serves the last scrape.
     let snapshot = tokio::task::spawn_blocking(move || live.stop()).await?;
+    delivery.await?;
     stop.send(()).unwrap_or_default();
     if let Some(server) = server {
         server.await??;
@@ -100,14 +111,16 @@ fn tell_register_errors(register: Option<&Register>) {
     }
 }
 
-fn reload(path: &Path, live: &Live, output: &Output, register: &mut Option<Register>) {
+async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup, register: &mut Option<Register>) {
     let reloaded = Config::load(path).map_err(anyhow::Error::from).and_then(|config| {
         let geo = open_geo(&config)?;
         let alerts = open_output(&config.alerts_output)?;
-        Ok((config, geo, alerts))
+        let lookups = config.lookup.map(ReverseLookup::new).transpose()?;
+        Ok((config, geo, alerts, lookups))
     });
     match reloaded {
-        Ok((config, geo, alerts)) => {
+        Ok((config, geo, alerts, lookups)) => {
+            *lookup.lock().await = lookups;
             tell_register_errors(config.register.as_ref());
             register.clone_from(&config.register);
             *output.lock().unwrap_or_else(PoisonError::into_inner) = alerts;
@@ -131,17 +144,30 @@ fn open_output(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
     Ok(Box::new(file.with_context(|| format!("[alerts] output: {} cannot be opened for writing", path.display()))?))
 }
 
-fn sink(output: Output) -> Sink {
+/// Hands transitions over to [`deliver`]. The analyser waits when delivery is slow: nothing that fired is lost.
+fn sink(queue: mpsc::Sender<Transition>) -> Sink {
     Box::new(move |transition: &Transition| {
+        if queue.blocking_send(transition.clone()).is_err() {
+            error!("alerts are not delivered any more");
+        }
+    })
+}
+
+/// Writes what alerts tell, with what their destinations claim to be where look-ups are switched on.
+async fn deliver(mut queue: mpsc::Receiver<Transition>, output: Output, lookup: Lookup) {
+    while let Some(mut transition) = queue.recv().await {
+        if let Some(lookup) = lookup.lock().await.as_mut() {
+            transition.alert.ptr_claims = lookup.claims(&transition.alert.destinations()).await;
+        }
         info!(event = transition.event, rule = %transition.alert.rule, "{}", transition.alert.subject);
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = serde_json::to_string(transition)
+        let written = serde_json::to_string(&transition)
             .map_err(std::io::Error::other)
             .and_then(|line| writeln!(output, "{line}").and_then(|()| output.flush()));
         if let Err(error) = written {
             error!(%error, "an alert could not be written");
         }
-    })
+    }
 }
 
 fn start_log(log: &LogConfig) {

@@ -42,6 +42,7 @@ fn write(out: &mut String, config: &Config) -> std::fmt::Result {
         geo,
         limits,
         alerts_output,
+        lookup,
         http_listen,
         log,
         rules,
@@ -64,6 +65,10 @@ fn write(out: &mut String, config: &Config) -> std::fmt::Result {
     writeln!(out, "[geo]\ndatabases = {}", list(geo.databases.iter().map(|path| path.display())))?;
     if let Some(source) = &geo.country_source {
         writeln!(out, "country_source = {}", quoted(source))?;
+    }
+    writeln!(out, "\n[names]\nreverse_lookups = {}", lookup.is_some())?;
+    if let Some(lookup) = lookup {
+        writeln!(out, "resolver = {}\nper_minute = {}", quoted(lookup.resolver), lookup.per_minute)?;
     }
     writeln!(out, "\n[limits]\nflows = {}\ncameras = {}", limits.flows, limits.cameras)?;
     writeln!(out, "pairs = {}\nnames = {}\ndevices = {}\n", limits.pairs, limits.names, limits.devices)?;

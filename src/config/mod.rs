@@ -13,6 +13,7 @@ use crate::analyse::LedgerLimits;
 use crate::decode::DecodeOptions;
 use crate::device::{Camera, Register, WatchList};
 use crate::geo::{Country, GeoOptions};
+use crate::lookup::LookupOptions;
 use crate::rules::Rule;
 use crate::settings::Problem;
 use crate::track;
@@ -43,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where alerts go: `-` for standard output, or a file that is appended to.
     pub alerts_output: PathBuf,
+    /// Reverse look-ups; none: not one.
+    pub lookup: Option<LookupOptions>,
     /// Where metrics and health are served; none for nowhere.
     pub http_listen: Option<SocketAddr>,
     /// How to log.
@@ -162,6 +165,7 @@ impl Default for Config {
                 devices: ledger.devices as u64,
             },
             alerts_output: PathBuf::from("-"),
+            lookup: None,
             http_listen: Some(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9469))),
             log: LogConfig { json: false, level: "info".to_owned() },
             rules: read::rules_of(DEFAULT_RULES, &mut problems),

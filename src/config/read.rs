@@ -1,11 +1,12 @@
 //! From the text of a file to a configuration, or every mistake in it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigErrors, SiteBy};
 use crate::device::{Camera, DeviceKind, Register};
+use crate::lookup::LookupOptions;
 use crate::rules::{self, Rule};
 use crate::settings::{Bytes, Problem, Problems, Section, did_you_mean, parse};
 
@@ -30,6 +31,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, Conf
     register(&mut config, top.section("inventory", p), folder, p);
     devices(&mut config, top.section("device", p), p);
     geo(&mut config, top.section("geo", p), folder, p);
+    lookups(&mut config, top.section("names", p), p);
     limits(&mut config, top.section("limits", p), p);
     delivery(&mut config, &mut top, folder, p);
     let others = rule_list(&mut config, &mut top, folder, p);
@@ -61,7 +63,7 @@ fn capture(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'
     if let Some(Bytes(ring)) = section.get("ring", p) {
         match u32::try_from(ring) {
             Ok(ring) if (1 << 20..=2 << 30).contains(&u64::from(ring)) && i32::try_from(ring).is_ok() => {
-                capture.ring_bytes = ring
+                capture.ring_bytes = ring;
             }
             _ => p.add(section.span_of("ring"), "`ring`: write a size from \"1 MiB\" to \"2047 MiB\""),
         }
@@ -150,6 +152,36 @@ fn geo(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut
     section.finish(p);
 }
 
+fn lookups(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
+    let wanted = section.get("reverse_lookups", p).unwrap_or(false);
+    let resolver: Option<String> = section.get("resolver", p);
+    let resolver = resolver.and_then(|text| {
+        let with_port = text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 53)));
+        if with_port.is_none() {
+            let message =
+                format!("`resolver`: `{text}` is no address: write 10.0.0.53, or 10.0.0.53:5353 with its port");
+            p.add(section.span_of("resolver"), message);
+        }
+        with_port
+    });
+    let per_minute: u64 = section.get("per_minute", p).unwrap_or(30);
+    if !(1..=6000).contains(&per_minute) {
+        p.add(section.span_of("per_minute"), "`per_minute`: write 1 to 6000 questions a minute");
+    }
+    match resolver {
+        Some(resolver) if wanted => {
+            config.lookup = Some(LookupOptions { resolver, per_minute: per_minute as u32 });
+        }
+        None if wanted && section.span_of("resolver") == section.span() => {
+            let message =
+                "`reverse_lookups` needs a `resolver`: look-ups go to the one that is named here, and nowhere else";
+            p.add(section.span_of("reverse_lookups"), message);
+        }
+        _ => {}
+    }
+    section.finish(p);
+}
+
 fn limits(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
     let limits = &mut config.limits;
     for (key, place) in [
@@ -179,7 +211,7 @@ fn delivery(config: &mut Config, top: &mut Section<'_, '_>, folder: &Path, p: &m
 
     let mut section = top.section("http", p);
     if let Some(listen) = section.get::<String>("listen", p) {
-        match listen.parse::<std::net::SocketAddr>() {
+        match listen.parse::<SocketAddr>() {
             _ if listen.is_empty() => config.http_listen = None,
             Ok(listen) if listen.ip().is_loopback() => config.http_listen = Some(listen),
             Ok(listen) => {

@@ -22,7 +22,7 @@ pub enum Cause {
     TransportCut,
     /// More tunnels in one another than are unwrapped.
     TooDeep,
-    /// Encrypted on the link (MACsec, 802.11 with WPA).
+    /// Encrypted on the link (`MACsec`, 802.11 with WPA).
     Encrypted,
 }
 

@@ -98,6 +98,12 @@ impl Decoder {
         Self { options, reassembler: Reassembler::default() }
     }
 
+    /// Bytes of fragments that are held.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.reassembler.held_bytes()
+    }
+
     /// Decodes one frame.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Decoded<'a> {
         let Self { options, reassembler } = self;

@@ -121,7 +121,7 @@ fn v6<'a>(data: &'a [u8], context: Context<'a>) -> Step<'a> {
     undecoded(Cause::IpCut)
 }
 
-pub(super) fn other<'a>(protocol: u8, header: Header, context: Context<'a>) -> Step<'a> {
+pub(super) fn other(protocol: u8, header: Header, context: Context<'_>) -> Step<'_> {
     Step::Done(Decoded::Packet(packet(Transport::Other(protocol), header, context)))
 }
 

@@ -29,8 +29,7 @@ pub(super) fn decode<'a>(link: LinkType, data: &'a [u8], context: Context<'a>) -
         0 => {
             match data.get(..4).and_then(|b| b.try_into().ok()).map(|b| (u32::from_le_bytes(b), u32::from_be_bytes(b)))
             {
-                Some((2, _) | (_, 2)) => ip::decode(&data[4..], context),
-                Some((10 | 24 | 28 | 30, _) | (_, 10 | 24 | 28 | 30)) => ip::decode(&data[4..], context),
+                Some((2 | 10 | 24 | 28 | 30, _) | (_, 2 | 10 | 24 | 28 | 30)) => ip::decode(&data[4..], context),
                 Some(_) => not_ip(0, &data[4..]),
                 None => cut(),
             }
@@ -140,11 +139,12 @@ pub(super) fn deeper<'a>(context: Context<'a>, inner: impl FnOnce(Context<'a>) -
 }
 
 fn arp(data: &[u8]) -> Step<'_> {
-    if data.len() >= 28 && data[..6] == [0, 1, 8, 0, 6, 4] {
-        if let Some(mac) = mac(data, 8) {
-            let address = IpAddr::V4(Ipv4Addr::new(data[14], data[15], data[16], data[17]));
-            return Step::Done(Decoded::Arp { mac, address });
-        }
+    if data.len() >= 28
+        && data[..6] == [0, 1, 8, 0, 6, 4]
+        && let Some(mac) = mac(data, 8)
+    {
+        let address = IpAddr::V4(Ipv4Addr::new(data[14], data[15], data[16], data[17]));
+        return Step::Done(Decoded::Arp { mac, address });
     }
     not_ip(0x0806, data)
 }

@@ -11,6 +11,8 @@ mod glance;
 mod ip;
 mod link;
 mod prefilter;
+#[cfg(test)]
+mod properties;
 mod reassemble;
 mod transport;
 mod tunnel;
@@ -22,7 +24,7 @@ pub use cause::{CAUSES, Cause, Causes, link_name};
 pub use decoder::{DecodeOptions, Decoded, Decoder};
 pub use duplicate::Duplicates;
 pub use glance::Glance;
-pub use prefilter::Prefilter;
+pub use prefilter::{Prefilter, VideoSender};
 
 use crate::net::Mac;
 use crate::time::Timestamp;

@@ -70,6 +70,12 @@ impl Reassembler {
         Some(part.protocol)
     }
 
+    /// Bytes that are held.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.places.iter().flatten().map(|making| making.data.capacity()).sum::<usize>() + self.whole.capacity()
+    }
+
     /// The packet that became whole last.
     pub(super) fn buffer(&self) -> &[u8] {
         &self.whole

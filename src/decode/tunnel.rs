@@ -62,7 +62,8 @@ pub(super) fn gre<'a>(data: &'a [u8], header: Header, context: Context<'a>) -> S
 /// What a UDP datagram to a tunnel's port carries, if that looks right; else it is a datagram like any other.
 pub(super) fn in_udp<'a>(source: u16, destination: u16, data: &'a [u8], context: Context<'a>) -> Option<Step<'a>> {
     let inner = |decode: &dyn Fn(Context<'a>) -> Step<'a>| match deeper(context, decode) {
-        Step::Done(Decoded::Undecoded(cause)) if cause != Cause::TooDeep => None,
+        // Cut off within: the outer addresses are a tunnel's all the same. Else it was no tunnel.
+        Step::Done(Decoded::Undecoded(cause)) if cause != Cause::TooDeep && context.cut == 0 => None,
         step => Some(step),
     };
     if context.options.vxlan_ports.contains(&destination) {

@@ -12,7 +12,7 @@ use super::facts::Certainty;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Brand {
     /// Who sells it, by the short name; none where the word is the firmware's.
-    pub(super) brand: Option<&'static str>,
+    pub(super) seller: Option<&'static str>,
     /// Who makes it, by the short name, where that is known.
     pub(super) maker: Option<&'static str>,
     /// How sure the maker is.
@@ -57,9 +57,9 @@ impl Brands {
                 continue;
             };
             let Some(certainty) = columns.next().and_then(certainty) else { continue };
-            let brand = Brand { brand: some(brand), maker: some(maker), certainty };
+            let brand = Brand { seller: some(brand), maker: some(maker), certainty };
             words.extend(all.split('|').map(|word| (word, brand)));
-            by_brand.extend(brand.brand.map(|name| (name, brand)));
+            by_brand.extend(brand.seller.map(|name| (name, brand)));
         }
         Self { words, by_brand }
     }
@@ -134,18 +134,18 @@ mod tests {
         let lines = include_str!("../../data/vendors/brands.csv").lines().skip(1);
         for line in lines {
             assert_eq!(line.splitn(5, ',').count(), 5, "{line}");
-            assert!(certainty(line.splitn(5, ',').nth(3).unwrap()).is_some(), "{line}");
+            assert!(certainty(line.split(',').nth(3).unwrap()).is_some(), "{line}");
         }
         let lines: Vec<&str> = include_str!("../../data/vendors/names.csv").lines().skip(1).collect();
         assert_eq!(CloudNames::built_in().by_suffix.len(), lines.len());
         for line in lines {
-            assert!(certainty(line.splitn(5, ',').nth(3).unwrap()).is_some(), "{line}");
+            assert!(certainty(line.split(',').nth(3).unwrap()).is_some(), "{line}");
         }
     }
 
     #[test]
     fn brand_and_maker_are_two_things() {
-        let told = |text: &str| Brands::built_in().in_text(text).map(|brand| (brand.brand, brand.maker));
+        let told = |text: &str| Brands::built_in().in_text(text).map(|brand| (brand.seller, brand.maker));
         assert_eq!(told("AXIS P3245-LVE"), Some((Some("axis"), Some("axis"))));
         assert_eq!(told("Lorex 4K"), Some((Some("lorex"), Some("dahua"))));
         assert_eq!(told("DNVRS-Webs"), Some((None, Some("hikvision"))));

@@ -94,6 +94,13 @@ impl Inventory {
         }
     }
 
+    /// Adds facts to a device that is known already.
+    pub fn learn(&mut self, id: DeviceId, sighting: &Sighting, time: Timestamp) {
+        if let Some(device) = self.devices.get_mut(id.0 as usize) {
+            device.learn(sighting, time);
+        }
+    }
+
     fn is_router(&self, mac: Mac) -> bool {
         self.of_mac(mac).is_some_and(|device| device.router)
     }

@@ -49,7 +49,8 @@ impl Sender {
 /// Tells which senders are due to be told of.
 #[derive(Debug)]
 pub struct Presence {
-    cache: Vec<Option<(Sender, Timestamp)>>,
+    /// The sender last met at each place, and when it was told of.
+    cache: Box<[(Sender, Timestamp)]>,
     told: AHashMap<Sender, Timestamp>,
     cleared: Timestamp,
     left_out: u64,
@@ -57,7 +58,12 @@ pub struct Presence {
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { cache: vec![None; CACHE], told: AHashMap::new(), cleared: Timestamp::MIN, left_out: 0 }
+        Self {
+            cache: vec![(Sender { link: u64::MAX, address: 0 }, Timestamp::MIN); CACHE].into_boxed_slice(),
+            told: AHashMap::new(),
+            cleared: Timestamp::MIN,
+            left_out: 0,
+        }
     }
 }
 
@@ -67,15 +73,15 @@ impl Presence {
     pub fn is_due(&mut self, segment: Segment, address: IpAddr, link: Option<Mac>, time: Timestamp) -> bool {
         let sender = Sender::new(segment, address, link);
         let at = sender.place();
-        match self.cache.get(at) {
-            Some(Some((known, told))) if *known == sender && is_fresh(*told, time) => false,
-            _ => self.is_due_by_table(sender, at, time),
-        }
+        let (known, told) = self.cache[at];
+        !(known == sender && is_fresh(told, time)) && self.is_due_by_table(sender, at, time)
     }
 
+    #[cold]
+    #[inline(never)]
     fn is_due_by_table(&mut self, sender: Sender, at: usize, time: Timestamp) -> bool {
         if let Some(told) = self.told.get(&sender).copied().filter(|told| is_fresh(*told, time)) {
-            self.cache[at] = Some((sender, told));
+            self.cache[at] = (sender, told);
             return false;
         }
         if self.told.len() >= MAX_SENDERS && !self.told.contains_key(&sender) {
@@ -91,7 +97,7 @@ impl Presence {
             }
         }
         self.told.insert(sender, time);
-        self.cache[at] = Some((sender, time));
+        self.cache[at] = (sender, time);
         true
     }
 

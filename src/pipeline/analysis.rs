@@ -1,6 +1,7 @@
 //! The analyser's half: batches of events in, transitions of alerts out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::front::Batch;
 use crate::alert::{Alert, Alerts, Transition};
@@ -10,12 +11,17 @@ use crate::geo::Geo;
 use crate::rules::Engine;
 use crate::time::Timestamp;
 
+/// In logs, what is this much earlier than what was taken before is counted, but no rule looks back to it.
+const LATE: Duration = Duration::from_secs(60);
+
 /// Ledger, rules and alerts, on capture time.
 pub struct Analysis {
     ledger: Ledger,
     engine: Engine,
     alerts: Alerts,
     now: Timestamp,
+    /// Time never starts anew: what lies far back is late.
+    in_order: bool,
 }
 
 impl Analysis {
@@ -23,7 +29,18 @@ impl Analysis {
     pub fn new(config: &Config, geo: Arc<Geo>) -> Self {
         let mut ledger = Ledger::new(config.watch_list(), geo, config.ledger_limits());
         ledger.set_max_loss(config.max_loss());
-        Self { ledger, engine: Engine::new(config.rules.clone()), alerts: Alerts::default(), now: Timestamp::MIN }
+        Self {
+            ledger,
+            engine: Engine::new(config.rules.clone()),
+            alerts: Alerts::default(),
+            now: Timestamp::MIN,
+            in_order: false,
+        }
+    }
+
+    /// Nothing seen yet, and events come in order but for late ones, as from logs: these are counted, and move no time.
+    pub fn of_logs(config: &Config, geo: Arc<Geo>) -> Self {
+        Self { in_order: true, ..Self::new(config, geo) }
     }
 
     /// Takes a new configuration; what was counted stays.
@@ -42,8 +59,15 @@ impl Analysis {
     pub fn take(&mut self, batch: &Batch) -> Vec<Transition> {
         let mut told = Vec::new();
         for event in &batch.events {
+            if self.in_order {
+                // Batches of logs are far apart in time.
+                self.ledger.capture(event.time, 0, 0, false);
+            }
+            let late = self.in_order && self.now.since(event.time) > LATE;
             self.advance(event.time, &mut told);
-            if let Some(step) = self.ledger.take(event) {
+            if let Some(step) = self.ledger.take(event)
+                && !late
+            {
                 self.engine.observe(&step, &self.ledger);
             }
         }
@@ -54,7 +78,7 @@ impl Analysis {
 
     /// Events may lie a little behind one another; a long step back is a new start of time.
     fn advance(&mut self, time: Timestamp, told: &mut Vec<Transition>) {
-        if time <= self.now && self.now.since(time).as_secs() < 3600 {
+        if time <= self.now && (self.in_order || self.now.since(time).as_secs() < 3600) {
             return;
         }
         self.now = time;

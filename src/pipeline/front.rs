@@ -1,13 +1,16 @@
 //! The capture thread's half: frames in, batches of events out.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, SiteBy};
-use crate::decode::{CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Glance, Packet, Prefilter};
+use crate::decode::{
+    CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Glance, Packet, Prefilter, Transport,
+};
 use crate::device::facts::Sighting;
 use crate::device::{Certainty, Discovery, Presence};
+use crate::lookup;
 use crate::net::{InternalRanges, Mac, Segment, Space, space};
 use crate::source::Frame;
 use crate::time::Timestamp;
@@ -18,7 +21,7 @@ const LISTENED_TCP: [u16; 10] = [53, 80, 443, 554, 853, 8080, 8443, 8554, 37777,
 /// UDP ports of tunnels, which may run between internal addresses.
 const TUNNELS: [u16; 4] = [2152, 3544, 5247, 6081];
 /// Events that go in one batch.
-const BATCH_EVENTS: usize = 4096;
+pub(super) const BATCH_EVENTS: usize = 4096;
 /// A batch that is not full goes after this much capture time.
 const BATCH_TIME: Duration = Duration::from_secs(1);
 
@@ -81,9 +84,17 @@ pub struct Front {
     stats: FrontStats,
     batch: Batch,
     sent: Timestamp,
+    /// This machine and the resolver that it asks itself.
+    own: Option<(IpAddr, SocketAddr)>,
 }
 
-fn internal_of(config: &Config) -> Arc<InternalRanges> {
+/// Between whom our own look-ups go, where they are switched on.
+fn own_of(config: &Config) -> Option<(IpAddr, SocketAddr)> {
+    let resolver = config.lookup?.resolver;
+    Some((lookup::own_address(resolver).ok()?, resolver))
+}
+
+pub(super) fn internal_of(config: &Config) -> Arc<InternalRanges> {
     Arc::new(InternalRanges::new(config.internal.clone()))
 }
 
@@ -91,6 +102,18 @@ fn prefilter_of(config: &Config) -> Option<Prefilter> {
     let tunnels = config.capture.vxlan_ports.iter().chain(&TUNNELS).copied();
     let ports = LISTENED_TCP.into_iter().chain(LISTENED_UDP).chain(tunnels);
     (!config.watch.all).then(|| Prefilter::new(&config.internal, ports))
+}
+
+/// Whether a packet is one of our own look-ups, or the answer to it.
+fn is_own(packet: &Packet<'_>, (own, resolver): (IpAddr, SocketAddr)) -> bool {
+    let ports = match &packet.payload {
+        Transport::Udp(udp) => (udp.source_port, udp.destination_port),
+        Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
+        _ => return false,
+    };
+    let asks = packet.source == own && packet.destination == resolver.ip() && ports.1 == resolver.port();
+    let answers = packet.destination == own && packet.source == resolver.ip() && ports.0 == resolver.port();
+    asks || answers
 }
 
 impl Front {
@@ -113,6 +136,7 @@ impl Front {
             stats: FrontStats::default(),
             batch: Batch::default(),
             sent: Timestamp::MIN,
+            own: own_of(config),
         }
     }
 
@@ -130,6 +154,7 @@ impl Front {
         self.prefilter = prefilter_of(config);
         self.decoder = Decoder::new(DecodeOptions { vxlan_ports: config.capture.vxlan_ports.clone() });
         self.tracker.reconfigure(config.watch_list(), self.internal.clone());
+        self.own = own_of(config);
     }
 
     /// Takes a frame.
@@ -139,20 +164,17 @@ impl Front {
         stats.bytes += u64::from(frame.wire_len);
         stats.first = Some(stats.first.map_or(frame.time, |first| first.min(frame.time)));
         stats.last = Some(stats.last.map_or(frame.time, |last| last.max(frame.time)));
-        if self.prefilter.as_ref().is_some_and(|prefilter| prefilter.passes_over(frame)) {
+        if let Some(video) = self.prefilter.as_ref().and_then(|prefilter| prefilter.video_sender(frame)) {
             stats.passed_over += 1;
             self.tracker.advance(frame.time, &mut self.batch.events);
-            let interface = self.interface;
-            if let Some(glance) = Glance::at(frame)
-                && let Some(address) = glance.ipv4_source()
-            {
-                let segment = segment_of(self.site_by, interface, frame, glance.vlan);
-                present(&mut self.presence, &mut self.batch, segment, address, Some(glance.source), frame.time);
-            }
+            let segment = segment_of(self.site_by, self.interface, frame, video.vlan);
+            let (address, link) = (IpAddr::V4(video.address), Some(video.source));
+            present(&mut self.presence, &mut self.batch, segment, address, link, frame.time);
         } else {
             let (site_by, interface) = (self.site_by, self.interface);
             let segment = |vlan| segment_of(site_by, interface, frame, vlan);
             match self.decoder.decode(frame) {
+                Decoded::Packet(packet) if self.own.is_some_and(|own| is_own(&packet, own)) => {}
                 Decoded::Packet(packet) if self.duplicates.is_one(&packet) => stats.duplicates += 1,
                 Decoded::Packet(packet) => {
                     let segment = segment(packet.vlan);
@@ -239,6 +261,7 @@ impl Front {
 }
 
 /// The part of the network that a frame was seen on.
+#[inline]
 fn segment_of(site_by: SiteBy, interface: u16, frame: &Frame<'_>, vlan: Option<u16>) -> Segment {
     match site_by {
         SiteBy::None => Segment::Whole,
@@ -259,6 +282,7 @@ fn can_be_present(internal: &InternalRanges, packet: &Packet<'_>) -> bool {
     }
 }
 
+#[inline]
 fn present(
     presence: &mut Presence,
     batch: &mut Batch,

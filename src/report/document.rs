@@ -13,13 +13,19 @@ use crate::analyse::{Camera, Ledger, NamePair, Observed, Pair, Totals};
 use crate::device::DeviceKind;
 use crate::device::hours::start_of;
 use crate::geo::Class;
+use crate::names::encrypted_dns::EncryptedDns;
 use crate::net::Mac;
+use crate::source::Damage;
 use crate::time::Timestamp;
 use crate::track::NameKind;
 
 /// What was read.
+///
+/// Of Zeek's logs, packets and bytes are those that the connections in them tell of.
 #[derive(Debug, Clone, Serialize, Default)]
 pub struct Capture {
+    /// What the files are.
+    pub source: SourceKind,
     /// The files, as they were named.
     pub files: Vec<String>,
     /// Packets read.
@@ -38,10 +44,38 @@ pub struct Capture {
     pub duplicates: u64,
     /// Internal video packets that were counted and passed over.
     pub passed_over: u64,
+    /// Records read, of Zeek's logs.
+    pub records: u64,
+    /// Of these, records that came later than others can be held back to be put in order. They are counted.
+    pub late_records: u64,
+    /// Lines of Zeek's logs that could not be read, and were left out.
+    pub damaged_records: u64,
     /// Where a file is damaged; what stands before is reported.
     pub damaged: Option<String>,
     /// Every damage, when there is more than one file.
     pub damages: Vec<String>,
+}
+
+impl Capture {
+    /// With what was found damaged.
+    #[must_use]
+    pub fn with_damages(mut self, damages: &[Damage]) -> Self {
+        self.damages = damages.iter().map(ToString::to_string).collect();
+        self.damaged = self.damages.first().cloned();
+        self.damaged_records = damages.iter().map(Damage::lines_left_out).sum();
+        self
+    }
+}
+
+/// What files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// Captures of packets.
+    #[default]
+    Packets,
+    /// Logs by Zeek.
+    Zeek,
 }
 
 /// The whole document.
@@ -117,6 +151,7 @@ struct CameraEntry<'a> {
     answered: u64,
     refused: u64,
     unanswered: u64,
+    dns_questions: u64,
     destinations: u32,
     overseas_destinations: u32,
     countries: BTreeMap<String, u64>,
@@ -136,6 +171,10 @@ struct PairEntry<'a> {
     camera: &'a str,
     address: IpAddr,
     names: Vec<&'a str>,
+    /// The same names, each with how it is known.
+    names_known: Vec<KnownName<'a>>,
+    /// Set where what the camera asks is hidden: DNS over TLS, QUIC or HTTPS.
+    encrypted_dns: Option<EncryptedDns>,
     country: Option<String>,
     owner: Option<String>,
     owner_country: Option<String>,
@@ -159,13 +198,26 @@ struct PairEntry<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct KnownName<'a> {
+    name: &'a str,
+    known: Vec<NameKind>,
+}
+
+#[derive(Debug, Serialize)]
 struct NameEntry<'a> {
     client: IpAddr,
     kind: NameKind,
-    name: &'a str,
+    name: String,
     addresses: Vec<IpAddr>,
     camera: &'a str,
+    /// How often the camera asked for it, or said it.
     asked: u64,
+    /// How often an answer came, also one without addresses; of DNS only.
+    answers: Option<u64>,
+    /// The protocols offered (ALPN), of TLS and QUIC.
+    alpn: &'a [String],
+    /// The name may be a front for an encrypted one.
+    ech: bool,
     first: Timestamp,
     last: Timestamp,
     beat: BeatEntry,
@@ -231,8 +283,10 @@ impl<'a> Document<'a> {
         }
         let mut cameras: Vec<_> = ledger.cameras().collect();
         cameras.sort_by(|(_, a), (_, b)| worst_first(a, b));
-        let mut names: Vec<&NamePair> = ledger.names().map(|(_, name)| name).collect();
-        names.sort_by(|a, b| (a.client, a.kind, &a.name, a.camera).cmp(&(b.client, b.kind, &b.name, b.camera)));
+        let said = |name: &'a NamePair, kind| name.as_said(kind).into_iter().map(move |said| (kind, said, name));
+        let mut names: Vec<(NameKind, String, &NamePair)> =
+            ledger.names().flat_map(|(_, name)| name.kinds().flat_map(move |kind| said(name, kind))).collect();
+        names.sort_by(|(x, s, a), (y, t, b)| (a.client, x, s, a.camera).cmp(&(b.client, y, t, b.camera)));
         Self {
             camwatch: env!("CARGO_PKG_VERSION"),
             capture,
@@ -249,7 +303,7 @@ impl<'a> Document<'a> {
                 .map(|(id, camera)| camera_entry(camera, ledger, countries.remove(&id).unwrap_or_default(), now))
                 .collect(),
             pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
-            names: names.into_iter().map(|name| name_entry(name, ledger, now)).collect(),
+            names: names.into_iter().map(|(kind, said, name)| name_entry(kind, said, name, ledger, now)).collect(),
             alerts,
             coverage: CoverageEntry::new(ledger),
             devices: ledger.inventory().kinds().map(|(kind, count)| (kind.word(), count)).into(),
@@ -287,6 +341,7 @@ fn camera_entry<'a>(
         answered: camera.answered,
         refused: camera.refused,
         unanswered: camera.unanswered,
+        dns_questions: camera.dns_questions,
         destinations: camera.destinations,
         overseas_destinations: camera.overseas_destinations,
         countries,
@@ -305,6 +360,12 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
         camera: ledger.camera_of(pair.camera).map_or("", |camera| &camera.id),
         address: pair.address,
         names: pair.names.iter().map(AsRef::as_ref).collect(),
+        names_known: pair
+            .names
+            .iter()
+            .map(|name| KnownName { name: &name.name, known: name.known.iter().collect() })
+            .collect(),
+        encrypted_dns: pair.encrypted_dns(),
         country: pair.place.country_text(),
         owner: pair.place.owner_text(),
         owner_country: pair.place.owner_country.map(|country| country.to_string()),
@@ -328,16 +389,25 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
     }
 }
 
-fn name_entry<'a>(name: &'a NamePair, ledger: &'a Ledger, now: Timestamp) -> NameEntry<'a> {
+fn name_entry<'a>(
+    kind: NameKind,
+    said: String,
+    name: &'a NamePair,
+    ledger: &'a Ledger,
+    now: Timestamp,
+) -> NameEntry<'a> {
     let mut addresses = name.addresses.clone();
     addresses.sort_unstable();
     NameEntry {
         client: name.client,
-        kind: name.kind,
-        name: &name.name,
+        kind,
+        name: said,
         addresses,
         camera: ledger.camera_of(name.camera).map_or("", |camera| &camera.id),
-        asked: name.asked,
+        asked: name.asked(kind),
+        answers: (kind == NameKind::Dns).then_some(name.answers),
+        alpn: if kind == NameKind::Dns { &[] } else { &name.alpn },
+        ech: name.ech && kind != NameKind::Dns,
         first: name.first,
         last: name.last,
         beat: BeatEntry::new(name.beat.score(now)),

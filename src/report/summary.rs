@@ -1,16 +1,18 @@
 //! The answer on the screen: how much was read, who called abroad, what alerts there are, and what to keep in mind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-use super::document::{Capture, worst_first};
+use super::document::{Capture, SourceKind, worst_first};
 use super::inventory::Lists;
 use crate::alert::{Alert, State};
-use crate::analyse::{Camera, CameraId, Ledger, Pair};
+use crate::analyse::{Camera, CameraId, Ledger, Pair, PairName};
 use crate::device::DeviceKind;
 use crate::geo::Class;
+use crate::names::encrypted_dns::EncryptedDns;
 use crate::time::Timestamp;
+use crate::track::NameKind;
 
 /// Cameras and destinations that are listed.
 const ROWS: usize = 20;
@@ -32,8 +34,13 @@ fn write_all(out: &mut String, capture: &Capture, ledger: &Ledger, alerts: &[Ale
         pairs.entry(pair.camera).or_default().push(pair);
     }
     let span_s = span(capture);
-    callers(out, &cameras, &pairs, span_s, ledger)?;
+    if cameras.is_empty() {
+        out.push_str(nobody(capture.source));
+    } else {
+        callers(out, &cameras, &pairs, span_s, ledger)?;
+    }
     destinations(out, &pairs)?;
+    wishes(out, ledger)?;
     tell_alerts(out, alerts)?;
     devices(out, ledger)?;
     notes(out, capture, ledger, now_s)
@@ -86,7 +93,14 @@ fn head(out: &mut String, capture: &Capture) -> fmt::Result {
         [one] => one.clone(),
         files => count(files.len(), "file", "files"),
     };
-    write!(out, "Read {files}: {} packets, {}", grouped(capture.packets), size(capture.bytes))?;
+    write!(out, "Read {files}: ")?;
+    match capture.source {
+        SourceKind::Packets => write!(out, "{} packets, {}", grouped(capture.packets), size(capture.bytes))?,
+        SourceKind::Zeek => {
+            let records = count(capture.records as usize, "record", "records");
+            write!(out, "{records} by Zeek, of {} packets, {}", grouped(capture.packets), size(capture.bytes))?;
+        }
+    }
     if let (Some(first), Some(last)) = (capture.first, capture.last) {
         let minute = |time: Timestamp| time.to_string().replace('T', " ").chars().take(19).collect::<String>();
         write!(out, ", {} to {} UTC ({})", minute(first), minute(last), duration(span(capture)))?;
@@ -105,6 +119,21 @@ fn outcome(answered: u64, refused: u64, unanswered: u64) -> &'static str {
     }
 }
 
+/// Says how cameras are told.
+fn nobody(source: SourceKind) -> &'static str {
+    match source {
+        SourceKind::Packets => {
+            "\nNo camera was seen. Cameras are recognised by their maker's MAC prefix; behind a router, name their ranges in \
+             a configuration ([[camera]] range = \"10.20.0.0/16\"), or watch every address with --watch all.\n"
+        }
+        SourceKind::Zeek => {
+            "\nNo camera was seen. Zeek's logs tell devices by their address, and by MAC only where Zeek loads \
+             policy/protocols/conn/mac-logging: watch every address with --watch all, or name the cameras' ranges in a \
+             configuration ([[camera]] range = \"10.20.0.0/16\").\n"
+        }
+    }
+}
+
 fn callers(
     out: &mut String,
     cameras: &[(CameraId, &Camera)],
@@ -114,13 +143,6 @@ fn callers(
 ) -> fmt::Result {
     let abroad = |camera: &Camera| camera.overseas_attempts + camera.unknown_attempts;
     let callers: Vec<_> = cameras.iter().filter(|(id, camera)| abroad(camera) > 0 || pairs.contains_key(id)).collect();
-    if cameras.is_empty() {
-        return writeln!(
-            out,
-            "\nNo camera was seen. Cameras are recognised by their maker's MAC prefix; behind a router, name their ranges in a \
-             configuration ([[camera]] range = \"10.20.0.0/16\"), or watch every address with --watch all."
-        );
-    }
     let (called, all) = (callers.len(), count(cameras.len(), "camera", "cameras"));
     if callers.is_empty() {
         return writeln!(out, "\n{all} seen, and none of them called overseas.");
@@ -254,7 +276,7 @@ fn destinations(out: &mut String, pairs: &BTreeMap<CameraId, Vec<&Pair>>) -> fmt
         let owner = place.owner_text().unwrap_or_else(|| "owner unknown".to_owned());
         let registered = place.owner_country.map_or_else(String::new, |country| format!(", a network of {country}"));
         let country = place.country_text().unwrap_or_else(|| "country unknown".to_owned());
-        let names: Vec<&str> = first.names.iter().map(AsRef::as_ref).collect();
+        let names: Vec<String> = first.names.iter().map(known_name).collect();
         let named = if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) };
         let services: Vec<String> = first.services.iter().map(ToString::to_string).collect();
         writeln!(out, "  {address}{named}: in {country}, owned by {owner}{registered}")?;
@@ -277,6 +299,56 @@ fn destinations(out: &mut String, pairs: &BTreeMap<CameraId, Vec<&Pair>>) -> fmt
     Ok(())
 }
 
+/// `dev.hik-connect.com (asked in DNS, said in TLS)`.
+fn known_name(name: &PairName) -> String {
+    let known: Vec<&str> = name
+        .known
+        .iter()
+        .map(|kind| match kind {
+            NameKind::Dns => "asked in DNS",
+            NameKind::Tls => "said in TLS",
+            NameKind::Quic => "said in QUIC",
+            NameKind::Http => "said in HTTP",
+        })
+        .collect();
+    format!("{name} ({})", known.join(", "))
+}
+
+/// Wishes that nobody granted, and whom cameras ask in secret: a blocked camera is often seen only so.
+fn wishes(out: &mut String, ledger: &Ledger) -> fmt::Result {
+    let mut unresolved: BTreeMap<&str, (u64, BTreeSet<CameraId>)> = BTreeMap::new();
+    for (_, name) in ledger.names().filter(|(_, name)| name.is_unresolved()) {
+        let (asked, cameras) = unresolved.entry(&name.name).or_default();
+        *asked += name.asked(NameKind::Dns);
+        cameras.insert(name.camera);
+    }
+    let mut unresolved: Vec<_> = unresolved.into_iter().collect();
+    unresolved.sort_by_key(|(name, (asked, _))| (std::cmp::Reverse(*asked), *name));
+    if !unresolved.is_empty() {
+        writeln!(out, "\nNames asked for that got no address:\n")?;
+    }
+    for (name, (asked, cameras)) in unresolved.iter().take(ROWS) {
+        let by = count(cameras.len(), "camera", "cameras");
+        writeln!(out, "  {name}: {} by {by}", count(*asked as usize, "question", "questions"))?;
+    }
+    if unresolved.len() > ROWS {
+        writeln!(out, "  … and {} more (--json has them all)", unresolved.len() - ROWS)?;
+    }
+    let mut secret: BTreeMap<(EncryptedDns, IpAddr), BTreeSet<CameraId>> = BTreeMap::new();
+    for (_, pair) in ledger.pairs() {
+        if let Some(how) = pair.encrypted_dns() {
+            secret.entry((how, pair.address)).or_default().insert(pair.camera);
+        }
+    }
+    if !secret.is_empty() {
+        writeln!(out, "\nEncrypted DNS, which hides what is asked:\n")?;
+    }
+    for ((how, address), cameras) in secret.iter().take(ROWS) {
+        writeln!(out, "  {how} at {address}: {}", count(cameras.len(), "camera", "cameras"))?;
+    }
+    Ok(())
+}
+
 fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
     if alerts.is_empty() {
         return writeln!(out, "\nNo alerts.");
@@ -288,6 +360,9 @@ fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
         let severity = alert.severity.to_string().to_uppercase();
         writeln!(out, "  {severity} {} since {since}{state}: {}", alert.rule, alert.subject)?;
         writeln!(out, "    {}", alert.summary)?;
+        for (address, name) in &alert.ptr_claims {
+            writeln!(out, "    {address} claims to be {name} (reverse DNS, written by whoever holds the address)")?;
+        }
     }
     Ok(())
 }
@@ -295,7 +370,18 @@ fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
 fn notes(out: &mut String, capture: &Capture, ledger: &Ledger, now_s: i64) -> fmt::Result {
     writeln!(out)?;
     for damage in &capture.damages {
-        writeln!(out, "Warning: {damage}. What stands before it is reported.")?;
+        let rest = match capture.source {
+            SourceKind::Packets => "What stands before it is reported.",
+            SourceKind::Zeek => "The other lines are reported.",
+        };
+        writeln!(out, "Warning: {damage}. {rest}")?;
+    }
+    if capture.late_records > 0 {
+        writeln!(
+            out,
+            "{} began long before others that were written first: counted, but left out of rules.",
+            count(capture.late_records as usize, "record", "records")
+        )?;
     }
     for (cause, number) in &capture.undecoded_causes {
         writeln!(out, "Not decoded: {}: {cause}.", count(*number as usize, "packet", "packets"))?;

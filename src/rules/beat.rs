@@ -26,6 +26,7 @@ pub struct BeatRule {
     confirm: Duration,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "all kinds are read alike")]
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
     let levels = [("watch", Level::Watch), ("beacon", Level::Beacon), ("strong", Level::Strong)];
     let rule = BeatRule {

@@ -133,15 +133,16 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
             problems.add(section.span(), format!("a rule needs a `kind`: one of {}", known.join(", ")));
             None
         }
-        Some(word) => match KINDS.iter().find(|(known, _)| *known == word) {
-            Some((_, read)) => read(section, problems),
-            None => {
+        Some(word) => {
+            if let Some((_, read)) = KINDS.iter().find(|(known, _)| *known == word) {
+                read(section, problems)
+            } else {
                 let hint = did_you_mean(&word, &known);
                 problems
                     .add(section.span_of("kind"), format!("`{word}` is no kind of rule: {}{hint}", known.join(", ")));
                 None
             }
-        },
+        }
     };
     let source = source.to_owned();
     Some(Rule { name: name?.into(), severity, hold, narrow, kind: kind?, source })

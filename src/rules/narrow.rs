@@ -37,7 +37,7 @@ impl Narrow {
                 match Glob::new(&pattern.to_lowercase()) {
                     Ok(glob) => matchers.push(glob.compile_matcher()),
                     Err(error) => {
-                        problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text"))
+                        problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text"));
                     }
                 }
             }
@@ -83,8 +83,8 @@ impl Narrow {
             && (self.owners.is_empty() || place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
             && (self.owner_countries.is_empty()
                 || place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)))
-            && (self.names.is_empty() || pair.names.iter().any(|name| any(&self.names, name)))
-            && (self.not_names.is_empty() || !pair.names.iter().any(|name| any(&self.not_names, name)))
+            && (self.names.is_empty() || pair.names.iter().any(|name| any(&self.names, &name.name)))
+            && (self.not_names.is_empty() || !pair.names.iter().any(|name| any(&self.not_names, &name.name)))
             && (self.addresses.is_empty() || self.addresses.iter().any(|range| range.contains(&pair.address)))
             && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
             && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))

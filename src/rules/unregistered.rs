@@ -21,6 +21,7 @@ pub struct Unregistered {
     certainty: Certainty,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "all kinds are read alike")]
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
     let words = [("likely", Certainty::Likely), ("sure", Certainty::Sure)];
     let certainty = section.one_of("certainty", &words, problems).unwrap_or(Certainty::Likely);

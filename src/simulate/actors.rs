@@ -135,19 +135,16 @@ pub(super) struct Asker {
 impl Actor for Asker {
     fn wake(&mut self, now: u64, stage: &mut Stage) -> Option<u64> {
         let from = 20_000 + stage.random.below(40_000) as u16;
-        let (ask, answer, way) = match self.name {
-            Some((name, address)) => {
-                let id = stage.random.next() as u16;
-                (frames::dns(id, name, None), frames::dns(id, name, Some(address)), NEAR)
-            }
-            None => {
-                // RFC 5905: version 4, mode 3 asks, mode 4 answers.
-                let mut ntp = vec![0; 48];
-                ntp[0] = 0x23;
-                let mut answer = ntp.clone();
-                answer[..2].copy_from_slice(&[0x24, 2]);
-                (ntp, answer, 10 * MS)
-            }
+        let (ask, answer, way) = if let Some((name, address)) = self.name {
+            let id = stage.random.next() as u16;
+            (frames::dns(id, name, None), frames::dns(id, name, Some(address)), NEAR)
+        } else {
+            // RFC 5905: version 4, mode 3 asks, mode 4 answers.
+            let mut ntp = vec![0; 48];
+            ntp[0] = 0x23;
+            let mut answer = ntp.clone();
+            answer[..2].copy_from_slice(&[0x24, 2]);
+            (ntp, answer, 10 * MS)
         };
         stage.note(&self.host, &self.server, Service { protocol: Protocol::Udp, port: self.port }, 0, true);
         let id = stage.id(&self.host);
@@ -160,7 +157,7 @@ impl Actor for Asker {
 
 /// The recorder opens a session with its camera now and then.
 pub(super) struct Recorder {
-    pub(super) recorder: Host,
+    pub(super) host: Host,
     pub(super) camera: Host,
     pub(super) every: u64,
 }
@@ -169,7 +166,7 @@ impl Actor for Recorder {
     fn wake(&mut self, now: u64, stage: &mut Stage) -> Option<u64> {
         let port = 32_768 + stage.random.below(28_000) as u16;
         let request = format!("OPTIONS rtsp://{}:554/ RTSP/1.0\r\nCSeq: 1\r\n\r\n", self.camera.address);
-        connection(stage, now, &self.recorder, &self.camera, (port, 554), request.as_bytes(), 160, NEAR);
+        connection(stage, now, &self.host, &self.camera, (port, 554), request.as_bytes(), 160, NEAR);
         Some(now + stage.random.around(self.every, 0.05))
     }
 }

@@ -118,7 +118,7 @@ impl Speaker {
                 stage.send(now + 900, frames::udp(&SERVER, &client, id, (67, 68), &given));
             }
             Say::Sadp(facts) => {
-                to(stage, &multicast, 37020, &speech::sadp(self.mac, host.address, facts, now / SECOND))
+                to(stage, &multicast, 37020, &speech::sadp(self.mac, host.address, facts, now / SECOND));
             }
             Say::Dhip(class, facts) => {
                 let group = group([0x01, 0, 0x5e, 0x7f, 0xff, 0xfb], [239, 255, 255, 251]);

@@ -177,7 +177,7 @@ fn quiet(scene: &mut Scene, options: &Options) {
         let camera = camera(number);
         let mut first = || scene.random().below(60_000_000);
         let (record, time, name) = (first(), first(), first());
-        scene.add(record, Recorder { recorder: server(10), camera, every: 300_000_000 });
+        scene.add(record, Recorder { host: server(10), camera, every: 300_000_000 });
         let time_server = router(TIME);
         scene.add(
             time,

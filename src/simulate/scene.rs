@@ -24,8 +24,11 @@ pub(super) struct Stage {
     order: u64,
     ids: BTreeMap<Ipv4Addr, u16>,
     pub(super) random: Random,
-    counts: BTreeMap<Ipv4Addr, (Mac, BTreeMap<(Ipv4Addr, Service), Counts>)>,
+    /// By host: whom it called, and how often.
+    counts: BTreeMap<Ipv4Addr, (Mac, Called)>,
 }
+
+type Called = BTreeMap<(Ipv4Addr, Service), Counts>;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use super::zeek::LogKind;
+
 /// A capture file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -27,7 +29,7 @@ pub enum OpenError {
         file: String,
     },
     /// It is something else.
-    #[error("{file}: is no pcap or pcapng capture, but {looks_like}")]
+    #[error("{file}: is no pcap or pcapng capture and no Zeek log, but {looks_like}")]
     NotACapture {
         /// The file.
         file: String,
@@ -42,6 +44,53 @@ pub enum OpenError {
         /// What is wrong.
         what: String,
     },
+    /// It is a Zeek log, of a kind that says nothing about who called whom.
+    #[error("{file}: is Zeek's {log}.log: of Zeek's logs camwatch takes conn.log, and for names {}", LogKind::NAMES)]
+    OtherLog {
+        /// The file.
+        file: String,
+        /// What Zeek calls the log.
+        log: String,
+    },
+    /// It may be a Zeek log, but not one that is taken.
+    #[error("{file}: {what}: of Zeek's logs camwatch takes conn.log, and for names {}", LogKind::NAMES)]
+    UnknownLog {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Columns that are needed are not in a Zeek log.
+    #[error("{file}: lacks {columns}, without which {log}.log can't be used: have Zeek write them")]
+    MissingColumns {
+        /// The file.
+        file: String,
+        /// Which log it is.
+        log: LogKind,
+        /// The columns.
+        columns: String,
+    },
+    /// The header of a Zeek log cannot be understood.
+    #[error("{file}:{line}: {what}")]
+    BrokenLogHeader {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong, and the way out.
+        what: String,
+    },
+    /// Captures and Zeek logs were named together.
+    #[error(
+        "{log} is a Zeek log and {capture} a capture: read them apart, since both tell of the same connections, \
+         which would count twice"
+    )]
+    Mixed {
+        /// The first Zeek log.
+        log: String,
+        /// The first capture.
+        capture: String,
+    },
     /// Standard input was named twice.
     #[error("standard input (-) can be read only once: name it once")]
     StdinTwice,
@@ -55,26 +104,61 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Where a capture is damaged. What stands before it was read.
+/// Where a file is damaged. Of a capture, what stands before it was read; of a log, the other lines were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// The file as it was named.
     pub file: String,
-    /// The number of the packet that could not be read, counted from 1.
-    pub packet: u64,
-    /// Where it begins, in bytes from the start of the (uncompressed) capture.
-    pub offset: u64,
-    /// Whether the file is compressed, so that the offset is not one in the file.
-    pub compressed: bool,
+    /// Where in it.
+    pub place: Place,
     /// What is wrong.
     pub what: String,
 }
 
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Of a capture.
+    Packet {
+        /// The number of the packet that could not be read, counted from 1.
+        number: u64,
+        /// Where it begins, in bytes from the start of the (uncompressed) capture.
+        offset: u64,
+        /// Whether the file is compressed, so that the offset is not one in the file.
+        compressed: bool,
+    },
+    /// Of a log.
+    Line {
+        /// The first line that could not be read, counted from 1.
+        number: u64,
+        /// How many lines of the file could not.
+        left_out: u64,
+    },
+}
+
+impl Damage {
+    /// How many lines of a log were left out; none of a capture.
+    pub fn lines_left_out(&self) -> u64 {
+        match self.place {
+            Place::Packet { .. } => 0,
+            Place::Line { left_out, .. } => left_out,
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, packet, offset, compressed, what } = self;
-        let stream = if *compressed { " of the uncompressed stream" } else { "" };
-        write!(f, "{file}: damaged at packet {packet}, byte {offset}{stream}: {what}")
+        let Self { file, place, what } = self;
+        match *place {
+            Place::Packet { number, offset, compressed } => {
+                let stream = if compressed { " of the uncompressed stream" } else { "" };
+                write!(f, "{file}: damaged at packet {number}, byte {offset}{stream}: {what}")
+            }
+            Place::Line { number, left_out: 1 } => write!(f, "{file}:{number}: the line is left out: {what}"),
+            Place::Line { number, left_out } => {
+                write!(f, "{file}:{number}: the first of {left_out} lines that are left out: {what}")
+            }
+        }
     }
 }
 

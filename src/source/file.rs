@@ -50,7 +50,7 @@ impl CaptureFile {
         Self::from_input(path.display().to_string(), Input::open(path, progress)?)
     }
 
-    fn from_input(name: String, mut input: Input) -> Result<Self, OpenError> {
+    pub(super) fn from_input(name: String, mut input: Input) -> Result<Self, OpenError> {
         input.fill(24).map_err(|what| OpenError::BrokenHeader { file: name.clone(), what })?;
         let head = input.window();
         let format = if head.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
@@ -111,9 +111,11 @@ impl CaptureFile {
                 self.ended = true;
                 Err(Damage {
                     file: self.name.clone(),
-                    packet: self.packets + 1,
-                    offset: self.input.offset(),
-                    compressed: self.input.compressed,
+                    place: super::Place::Packet {
+                        number: self.packets + 1,
+                        offset: self.input.offset(),
+                        compressed: self.input.compressed,
+                    },
                     what,
                 })
             }
@@ -209,13 +211,11 @@ fn is_pcap_magic(head: &[u8]) -> bool {
 /// What a file that is no capture most likely is.
 fn looks_like(head: &[u8]) -> String {
     let known: &[(&[u8], &str)] = &[
-        (b"#separator", "a Zeek log: `camwatch read` takes conn.log by that name"),
         (b"snoop\0", "a snoop capture: convert it (editcap -F pcap IN OUT)"),
         (b"\x42\x5a\x68", "bzip2 data: unpack it first, or use gzip or zstd"),
         (b"\xfd7zXZ", "xz data: unpack it first, or use gzip or zstd"),
         (b"PK\x03\x04", "a zip archive: unpack it first"),
         (b"\x7fELF", "a program"),
-        (b"{", "JSON text"),
     ];
     if let Some((_, what)) = known.iter().find(|(magic, _)| head.starts_with(magic)) {
         return (*what).to_owned();
@@ -328,7 +328,7 @@ mod tests {
             assert_eq!(read(packed.clone()).unwrap().0.len(), 1);
             let cut = read(packed[..packed.len() - 6].to_vec());
             match cut {
-                Ok((_, damage)) => assert!(damage.unwrap().compressed),
+                Ok((_, damage)) => assert!(damage.unwrap().to_string().contains("of the uncompressed stream")),
                 Err(error) => assert!(error.to_string().contains("breaks off"), "{error}"),
             }
         }
@@ -344,8 +344,9 @@ mod tests {
                 assert_eq!(frames, all[..frames.len()], "cut at {cut}");
                 if let Some(damage) = damage {
                     damaged += 1;
-                    assert_eq!(damage.packet, frames.len() as u64 + 1);
-                    assert!(damage.offset <= cut as u64);
+                    let super::super::Place::Packet { number, offset, .. } = damage.place else { panic!("{damage}") };
+                    assert_eq!(number, frames.len() as u64 + 1);
+                    assert!(offset <= cut as u64);
                 }
             }
             assert!(damaged > 40);
@@ -365,7 +366,6 @@ mod tests {
     fn says_what_a_file_is_that_is_no_capture() {
         let error = |bytes: &[u8]| read(bytes.to_vec()).unwrap_err().to_string();
         assert!(error(b"").contains("is empty"));
-        assert!(error(b"#separator \\x09\n#path conn").contains("a Zeek log"));
         assert!(error(b"some words that a person wrote").ends_with("but text"));
         assert!(error(&[0; 40]).contains("starts with the bytes 00 00"));
         assert!(error(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0]).contains("cut off within its first 24 bytes"));

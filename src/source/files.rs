@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use super::error::{Damage, OpenError};
+use super::error::{Damage, OpenError, Place};
 use super::file::CaptureFile;
 use super::input::Progress;
+use super::sources::Named;
 use super::{Frame, LinkType};
 use crate::time::Timestamp;
 
@@ -52,30 +53,31 @@ struct Held {
 }
 
 impl CaptureFiles {
-    /// Opens `paths` (`-` is standard input). Fails if any of them is no capture: nothing was read then.
-    pub fn open(paths: &[PathBuf]) -> Result<Self, OpenError> {
-        if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
-            return Err(OpenError::StdinTwice);
-        }
-        let progress = Progress::default();
+    /// Of what [`super::Sources`] looked into.
+    pub(super) fn open_named(named: Vec<Named>, progress: Progress, total_bytes: u64) -> Result<Self, OpenError> {
         let mut damages = Vec::new();
-        let files = if let [path] = paths {
-            Files::One(Box::new(CaptureFile::open_counting(path, progress.clone())?))
-        } else {
-            let mut merge = Merge::default();
-            for (order, path) in paths.iter().enumerate() {
-                let first = if path.as_os_str() == "-" { None } else { first_time(path)? };
-                match first {
-                    Some(first) => merge.waiting.push_back((first, order, path.clone())),
-                    // Standard input, or a file without a readable packet: what is wrong with it is said now.
-                    None => merge.start(order, path, &progress, &mut damages)?,
-                }
+        let several = named.len() > 1;
+        let mut merge = Merge::default();
+        for (order, Named { path, input }) in named.into_iter().enumerate() {
+            let name = path.display().to_string();
+            let file = match input {
+                Some(input) => CaptureFile::from_input(name, input)?,
+                None => match first_time(&path)? {
+                    Some(first) => {
+                        merge.waiting.push_back((first, order, path));
+                        continue;
+                    }
+                    // A file without a readable packet: what is wrong with it is said now.
+                    None => CaptureFile::open_counting(&path, progress.clone())?,
+                },
+            };
+            if !several {
+                return Ok(Self { files: Files::One(Box::new(file)), damages, progress, total_bytes });
             }
-            merge.waiting.make_contiguous().sort();
-            Files::Several(merge)
-        };
-        let total_bytes = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
-        Ok(Self { files, damages, progress, total_bytes })
+            merge.start(order, file, &mut damages);
+        }
+        merge.waiting.make_contiguous().sort();
+        Ok(Self { files: Files::Several(merge), damages, progress, total_bytes })
     }
 
     /// The next frame of all files. None: all have ended; [`CaptureFiles::damages`] says how.
@@ -109,18 +111,10 @@ impl CaptureFiles {
 }
 
 impl Merge {
-    fn start(
-        &mut self,
-        order: usize,
-        path: &Path,
-        progress: &Progress,
-        damages: &mut Vec<Damage>,
-    ) -> Result<(), OpenError> {
-        let file = CaptureFile::open_counting(path, progress.clone())?;
+    fn start(&mut self, order: usize, file: CaptureFile, damages: &mut Vec<Damage>) {
         let next = Held { time: Timestamp::MIN, link: LinkType(1), interface: 0, wire_len: 0, data: Vec::new() };
         self.open.push(Open { order, file, next });
         self.hold_next(self.open.len() - 1, damages);
-        Ok(())
     }
 
     /// Reads the next frame of an open file; closes it at its end.
@@ -157,10 +151,17 @@ impl Merge {
                 return Some(Frame { time, link, interface, wire_len, data });
             }
             let (_, order, path) = self.waiting.pop_front()?;
-            if let Err(error) = self.start(order, &path, progress, damages) {
-                let file = path.display().to_string();
-                let what = format!("it could be opened before, but no more: {error}");
-                damages.push(Damage { file, packet: 1, offset: 0, compressed: false, what });
+            match CaptureFile::open_counting(&path, progress.clone()) {
+                Ok(file) => self.start(order, file, damages),
+                Err(error) => {
+                    let file = path.display().to_string();
+                    let what = format!("it could be opened before, but no more: {error}");
+                    damages.push(Damage {
+                        file,
+                        place: Place::Packet { number: 1, offset: 0, compressed: false },
+                        what,
+                    });
+                }
             }
         }
     }

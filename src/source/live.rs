@@ -61,7 +61,7 @@ impl LiveSource {
     /// Opens an interface.
     pub fn open(options: &LiveOptions) -> Result<Self, LiveError> {
         let interface = options.interface.clone();
-        let failed = |error| explain(&interface, error);
+        let failed = |error| explain(&interface, &error);
         let inactive = Capture::from_device(interface.as_str()).map_err(failed)?;
         let build = |nanos: bool, inactive: Capture<pcap::Inactive>| {
             inactive
@@ -77,7 +77,7 @@ impl LiveSource {
             Err(error) => {
                 let again = Capture::from_device(interface.as_str()).map_err(failed)?;
                 // Not every device has nanoseconds; if that was not it, the second error says what is.
-                (build(false, again).map_err(|_| explain(&interface, error))?, false)
+                (build(false, again).map_err(|_| explain(&interface, &error))?, false)
             }
         };
         let mut capture = capture;
@@ -146,7 +146,7 @@ impl LiveSource {
     }
 }
 
-fn explain(interface: &str, error: pcap::Error) -> LiveError {
+fn explain(interface: &str, error: &pcap::Error) -> LiveError {
     let interface = interface.to_owned();
     let what = error.to_string();
     let known = Device::list().unwrap_or_default();

@@ -1,6 +1,7 @@
-//! Where frames come from: capture files and live interfaces.
+//! Where data come from: capture files, live interfaces and Zeek's logs.
 //!
-//! A source hands out one borrowed [`Frame`] at a time, in time order, without copying it.
+//! Captures and interfaces hand out one borrowed [`Frame`] at a time, in time order, without copying it. [`zeek`] hands
+//! out records of connections and names. [`Sources`] tells by their content which of the two files are.
 
 mod error;
 mod file;
@@ -8,11 +9,14 @@ mod files;
 mod input;
 mod live;
 mod pcapng;
+mod sources;
+pub mod zeek;
 
-pub use error::{Damage, LiveError, OpenError};
+pub use error::{Damage, LiveError, OpenError, Place};
 pub use file::CaptureFile;
 pub use files::CaptureFiles;
 pub use live::{LiveOptions, LiveSource, LiveStats, Polled};
+pub use sources::Sources;
 
 use crate::time::Timestamp;
 

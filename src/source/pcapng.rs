@@ -50,7 +50,7 @@ impl Section {
             };
         }
         let length = self.word(head, 4).unwrap_or(0);
-        if length < 12 || length % 4 != 0 {
+        if length < 12 || !length.is_multiple_of(4) {
             return Err(format!("a block of {length} bytes: blocks have at least 12 and a multiple of 4"));
         }
         Ok(length as usize)

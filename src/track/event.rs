@@ -98,14 +98,27 @@ pub enum Outcome {
 pub struct NameSeen {
     /// How it is known.
     pub kind: NameKind,
-    /// The name, in lower case without a final dot, control characters escaped; at most 255 bytes.
+    /// The name, as [`crate::names::printable`] gives it.
     pub name: String,
+    /// The port that an HTTP Host header says with it; none elsewhere.
+    pub port: Option<u16>,
     /// The addresses it stands for: the answer's in DNS, the destination's elsewhere. Empty: a question without answer.
     pub addresses: Vec<IpAddr>,
     /// Whether this is the device's own question or greeting (an event for beats), not a server's answer to it.
     pub asked: bool,
     /// For how long DNS says that the addresses hold, in seconds (0 elsewhere).
     pub ttl_s: u32,
+    /// The application protocols offered in a `ClientHello` (ALPN); empty elsewhere.
+    pub alpn: Vec<String>,
+    /// A `ClientHello` came with an encrypted one (ECH), so that the name may be a front for another.
+    pub ech: bool,
+}
+
+impl NameSeen {
+    /// A name that the device itself used, with nothing else known.
+    pub fn said(kind: NameKind, name: String) -> Self {
+        Self { kind, name, port: None, addresses: Vec::new(), asked: true, ttl_s: 0, alpn: Vec::new(), ech: false }
+    }
 }
 
 /// How a name is known.
@@ -120,4 +133,9 @@ pub enum NameKind {
     Quic,
     /// Said in an HTTP Host header.
     Http,
+}
+
+impl NameKind {
+    /// Every way, in the order of this list.
+    pub const ALL: [Self; 4] = [Self::Dns, Self::Tls, Self::Quic, Self::Http];
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::event::{Outcome, Traffic};
 use super::key::{End, FlowKey};
+use super::naming::Look;
 use super::wheel::NONE;
 use crate::net::{Mac, Protocol, Service};
 use crate::time::Timestamp;
@@ -39,6 +40,11 @@ pub(super) struct Flow {
     pub(super) sequence: u32,
     /// TCP: the sequence number behind the furthest payload of the device, so that a resent one is no pulse.
     pub(super) sent_up_to: u32,
+    /// TCP: the sequence number of the initiator's first byte, if its SYN was seen.
+    pub(super) starts_at: Option<u32>,
+    /// The search for names in what the device sends, and, for DNS, in what comes back.
+    pub(super) look: Look,
+    pub(super) look_back: Look,
     pub(super) fin_seen: (bool, bool),
     pub(super) last: Timestamp,
     pub(super) last_payload_out: Timestamp,
@@ -65,6 +71,9 @@ impl Flow {
             told: false,
             sequence: 0,
             sent_up_to: 0,
+            starts_at: None,
+            look: Look::Start,
+            look_back: Look::Start,
             fin_seen: (false, false),
             last: now,
             last_payload_out: now,

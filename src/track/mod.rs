@@ -6,13 +6,14 @@
 mod event;
 mod flow;
 mod key;
+mod naming;
 mod table;
 mod tombstone;
 mod tracker;
 mod wheel;
 
 pub use event::{Event, EventKind, NameKind, NameSeen, Outcome, Traffic};
-pub use tracker::{LISTENED_UDP, Tracker};
+pub use tracker::{DATAGRAM_SILENCE, LISTENED_UDP, PULSE_AFTER, Tracker, is_internal_datagram};
 
 /// How much the tracker may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,4 +35,6 @@ pub struct TrackStats {
     pub flows: u64,
     /// Connections that left early because the table was full.
     pub evicted: u64,
+    /// Beginnings of streams in which a name was awaited that left because too many waited.
+    pub names_given_up: u64,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::event::{Event, EventKind, Outcome, Traffic};
 use super::flow::{Flow, State};
 use super::key::{End, FlowKey};
+use super::naming::Namer;
 use super::table::FlowTable;
 use super::tombstone::Tombstones;
 use super::{Limits, TrackStats};
@@ -18,13 +19,13 @@ use crate::time::Timestamp;
 /// Without an answer for this long after the last try, an attempt is unanswered.
 const UNANSWERED_AFTER: Duration = Duration::from_secs(30);
 /// A UDP or echo 5-tuple that was silent for this long opens anew.
-const DATAGRAM_SILENCE: Duration = Duration::from_secs(120);
+pub const DATAGRAM_SILENCE: Duration = Duration::from_secs(120);
 /// An open TCP connection that was silent for this long is forgotten: beyond the two hours of TCP keep-alives.
 const TCP_SILENCE: Duration = Duration::from_secs(2 * 3600 + 600);
 /// An ended connection is remembered for this long, so that late packets of it open nothing.
 const LINGER: Duration = Duration::from_secs(30);
 /// Payload after this long without any is a pulse.
-const PULSE_AFTER: Duration = Duration::from_secs(2);
+pub const PULSE_AFTER: Duration = Duration::from_secs(2);
 /// Traffic of an open connection is told this often.
 const TRAFFIC_EVERY: Duration = Duration::from_secs(60);
 /// Packets are this far out of order at most; a longer step back is a new start of time.
@@ -40,6 +41,7 @@ pub struct Tracker {
     inbound: FlowTable,
     tombstones: Tombstones,
     fragments: Fragments,
+    namer: Namer,
     now: Timestamp,
     stats: TrackStats,
 }
@@ -54,6 +56,12 @@ struct Seen {
     macs: Option<(Mac, Mac)>,
 }
 
+/// What opens and goes over a connection without a handshake.
+enum Datagram<'a> {
+    Udp(&'a UdpDatagram<'a>),
+    Echo(Echo),
+}
+
 impl Tracker {
     /// Watches `watch`; tables hold at most `limits`.
     pub fn new(watch: Arc<WatchList>, internal: Arc<InternalRanges>, limits: &Limits) -> Self {
@@ -64,6 +72,7 @@ impl Tracker {
             inbound: FlowTable::new(limits.flows / 4),
             tombstones: Tombstones::new(),
             fragments: Fragments::new(),
+            namer: Namer::new(),
             now: Timestamp::MIN,
             stats: TrackStats::default(),
         }
@@ -82,7 +91,11 @@ impl Tracker {
 
     /// Counters so far, and how many flows are live.
     pub fn stats(&self) -> TrackStats {
-        TrackStats { flows: (self.outbound.len() + self.inbound.len()) as u64, ..self.stats }
+        TrackStats {
+            flows: (self.outbound.len() + self.inbound.len()) as u64,
+            names_given_up: self.namer.given_up(),
+            ..self.stats
+        }
     }
 
     /// Moves capture time on, as packets that are not decoded do too.
@@ -135,7 +148,7 @@ impl Tracker {
                 self.udp(&seen, udp, events);
                 self.fragments.note(packet, udp.fragment_id, 17, &seen.from, &seen.to);
             }
-            Transport::Echo(echo) => self.echo(&seen(echo.id, echo.id), echo, events),
+            Transport::Echo(echo) => self.echo(&seen(echo.id, echo.id), *echo, events),
             Transport::Error(error) => self.error(packet.time, segment, error, events),
             Transport::Fragment { id, protocol } => self.fragment(segment, packet, *id, *protocol),
             Transport::Neighbour { .. } | Transport::Other(_) => {}
@@ -144,15 +157,25 @@ impl Tracker {
 
     /// Ends every connection, as the end of the capture does.
     pub fn finish(&mut self, events: &mut Vec<Event>) {
-        for table in [&mut self.outbound, &mut self.inbound] {
-            table.drain(|mut flow| end(&mut flow, events));
+        let Self { outbound, inbound, namer, .. } = self;
+        for table in [outbound, inbound] {
+            table.drain(|mut flow| {
+                end(&mut flow, events);
+                namer.ended(&flow);
+            });
         }
     }
 
     fn expire(&mut self, events: &mut Vec<Event>) {
-        let Self { outbound, inbound, tombstones, now, .. } = self;
+        let Self { outbound, inbound, tombstones, namer, now, .. } = self;
         for table in [outbound, inbound] {
-            table.expire(*now, |flow| expired(flow, tombstones, events));
+            table.expire(*now, |flow| {
+                let goes = expired(flow, tombstones, events);
+                if goes {
+                    namer.ended(flow);
+                }
+                goes
+            });
         }
     }
 
@@ -161,22 +184,24 @@ impl Tracker {
         let opens = tcp.syn && !tcp.ack;
         let Some((table, at)) = self.find(&key) else {
             if opens {
-                self.open_tcp(seen, key, from_is_low, tcp.sequence, events);
+                self.open_tcp(seen, key, from_is_low, tcp, events);
             } else if !tcp.rst {
                 self.join(seen, key, from_is_low, tcp, events);
             }
             return;
         };
-        let Some(flow) = self.table(table).get_mut(at) else { return };
+        let flows = if table { &mut self.outbound } else { &mut self.inbound };
+        let Some(flow) = flows.get_mut(at) else { return };
         let from_initiator = from_is_low == flow.initiator_is_low;
         if opens && from_initiator && tcp.sequence != flow.sequence {
             end(flow, events);
+            self.namer.ended(flow);
             let (mac, followed) = (flow.mac, flow.followed);
             let (hash, slot, next, previous) = (flow.hash, flow.slot, flow.next, flow.previous);
             *flow = Flow {
-                mac,
-                followed,
                 hash,
+                followed,
+                mac,
                 slot,
                 next,
                 previous,
@@ -189,8 +214,9 @@ impl Tracker {
         if opens && !from_initiator && flow.state == State::Ended {
             // The other end calls back on the same ports.
             end(flow, events);
-            self.table(table).remove(at);
-            self.open_tcp(seen, key, from_is_low, tcp.sequence, events);
+            self.namer.ended(flow);
+            flows.remove(at);
+            self.open_tcp(seen, key, from_is_low, tcp, events);
             return;
         }
         let from_device = from_initiator == flow.outbound;
@@ -203,12 +229,10 @@ impl Tracker {
                 flow.traffic.one_sided = true;
                 flow.state = State::Open;
             }
-        } else {
-            if flow.state == State::Pending {
-                flow.state = if tcp.rst { State::Ended } else { State::Open };
-                let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
-                tell_outcome(flow, outcome, seen.time, events);
-            }
+        } else if flow.state == State::Pending {
+            flow.state = if tcp.rst { State::Ended } else { State::Open };
+            let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
+            tell_outcome(flow, outcome, seen.time, events);
         }
         if flow.state == State::Open {
             tell_outcome(flow, Outcome::Answered, seen.time, events);
@@ -216,6 +240,7 @@ impl Tracker {
         if from_device && tcp.payload_len > 0 {
             payload_sent(flow, seen.time, Some((tcp.sequence, tcp.payload_len)), events);
         }
+        self.namer.tcp(flow, tcp, from_device, seen.time, events);
         if tcp.rst {
             flow.state = State::Ended;
         } else if tcp.fin {
@@ -237,15 +262,25 @@ impl Tracker {
         tell_traffic_sometimes(flow, seen.time, events);
     }
 
-    fn open_tcp(&mut self, seen: &Seen, key: FlowKey, from_is_low: bool, sequence: u32, events: &mut Vec<Event>) {
+    fn open_tcp(
+        &mut self,
+        seen: &Seen,
+        key: FlowKey,
+        from_is_low: bool,
+        tcp: &TcpSegment<'_>,
+        events: &mut Vec<Event>,
+    ) {
         let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
-        start_tcp(&mut flow, seen, sequence);
-        if flow.outbound && self.tombstones.holds(&key, sequence, seen.time) {
+        start_tcp(&mut flow, seen, tcp.sequence);
+        if flow.outbound && self.tombstones.holds(&key, tcp.sequence, seen.time) {
             flow.told = true;
             flow.traffic.retries = 1;
         } else {
             tell_attempt(&flow, seen.time, events);
         }
+        // A SYN may carry data (RFC 7413).
+        let from_device = flow.outbound;
+        self.namer.tcp(&mut flow, tcp, from_device, seen.time, events);
         self.insert(flow, events);
     }
 
@@ -267,56 +302,56 @@ impl Tracker {
         flow.deadline = seen.time + if tcp.fin { LINGER } else { TCP_SILENCE };
         tell_outcome(&mut flow, Outcome::Midstream, seen.time, events);
         flow.sent_up_to = if from_device { tcp.sequence.wrapping_add(tcp.payload_len) } else { 0 };
+        self.namer.tcp(&mut flow, tcp, from_device, seen.time, events);
         self.insert(flow, events);
     }
 
     fn udp(&mut self, seen: &Seen, udp: &UdpDatagram<'_>, events: &mut Vec<Event>) {
-        let heard = |port| LISTENED_UDP.contains(&port);
-        if self.internal.contains(seen.to.address)
-            && self.internal.contains(seen.from.address)
-            && !heard(seen.from.port)
-            && !heard(seen.to.port)
+        let (from, to) = (&seen.from, &seen.to);
+        if !self.recogniser.watches_all()
+            && is_internal_datagram(&self.internal, (from.address, from.port), (to.address, to.port))
         {
             return;
         }
-        self.datagram(seen, Protocol::Udp, None, udp.payload_len, events);
+        self.datagram(seen, Protocol::Udp, &Datagram::Udp(udp), events);
     }
 
-    fn echo(&mut self, seen: &Seen, echo: &Echo, events: &mut Vec<Event>) {
-        self.datagram(seen, Protocol::Icmp, Some(echo.request), 1, events);
+    fn echo(&mut self, seen: &Seen, echo: Echo, events: &mut Vec<Event>) {
+        self.datagram(seen, Protocol::Icmp, &Datagram::Echo(echo), events);
     }
 
-    fn datagram(
-        &mut self,
-        seen: &Seen,
-        protocol: Protocol,
-        request: Option<bool>,
-        payload_len: u32,
-        events: &mut Vec<Event>,
-    ) {
+    fn datagram(&mut self, seen: &Seen, protocol: Protocol, datagram: &Datagram<'_>, events: &mut Vec<Event>) {
         let (key, from_is_low) = FlowKey::new(seen.segment, protocol, seen.from, seen.to);
         let Some((table, at)) = self.find(&key) else {
-            if request == Some(false) {
+            if matches!(datagram, Datagram::Echo(Echo { request: false, .. })) {
                 return;
             }
             let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
             flow.count(flow.outbound, seen.length, seen.time);
             flow.deadline = seen.time + UNANSWERED_AFTER;
             tell_attempt(&flow, seen.time, events);
+            if let Datagram::Udp(udp) = datagram {
+                let from_device = flow.outbound;
+                self.namer.udp(&mut flow, udp, from_device, seen.time, events);
+            }
             self.insert(flow, events);
             return;
         };
-        let Some(flow) = self.table(table).get_mut(at) else { return };
+        let flows = if table { &mut self.outbound } else { &mut self.inbound };
+        let Some(flow) = flows.get_mut(at) else { return };
         let from_initiator = from_is_low == flow.initiator_is_low;
         let from_device = from_initiator == flow.outbound;
         flow.count(from_device, seen.length, seen.time);
-        if !from_initiator {
-            if flow.state == State::Pending {
-                flow.state = State::Open;
-                tell_outcome(flow, Outcome::Answered, seen.time, events);
-            }
+        if !from_initiator && flow.state == State::Pending {
+            flow.state = State::Open;
+            tell_outcome(flow, Outcome::Answered, seen.time, events);
         }
-        if from_device && payload_len > 0 {
+        if let Datagram::Udp(udp) = datagram {
+            if from_device && udp.payload_len > 0 {
+                payload_sent(flow, seen.time, None, events);
+            }
+            self.namer.udp(flow, udp, from_device, seen.time, events);
+        } else if from_device {
             payload_sent(flow, seen.time, None, events);
         }
         flow.deadline = seen.time + if flow.told { DATAGRAM_SILENCE } else { UNANSWERED_AFTER };
@@ -365,7 +400,7 @@ impl Tracker {
         };
         let other = if outbound { caller.to.address } else { caller.from.address };
         let followed = !self.internal.contains(other) || self.recogniser.watches_all();
-        Some(Flow { mac, followed, ..Flow::new(key, caller_is_low, outbound, caller.time) })
+        Some(Flow { followed, mac, ..Flow::new(key, caller_is_low, outbound, caller.time) })
     }
 
     fn insert(&mut self, flow: Flow, events: &mut Vec<Event>) {
@@ -374,6 +409,7 @@ impl Tracker {
             self.stats.evicted += 1;
             if let Some(mut evicted) = table.evict() {
                 end(&mut evicted, events);
+                self.namer.ended(&evicted);
             }
         }
         table.insert(flow);
@@ -403,6 +439,7 @@ impl Seen {
 
 fn start_tcp(flow: &mut Flow, seen: &Seen, sequence: u32) {
     flow.sequence = sequence;
+    flow.starts_at = Some(sequence.wrapping_add(1));
     flow.sent_up_to = sequence.wrapping_add(1);
     flow.deadline = seen.time + UNANSWERED_AFTER;
     flow.count(flow.outbound, seen.length, seen.time);
@@ -465,7 +502,7 @@ fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>
         tell_outcome(flow, Outcome::Unanswered, due, events);
         if flow.key.protocol() != Protocol::Tcp {
             // The outcome is known, the 5-tuple lives on: its next datagram is a pulse until the silence is long enough.
-            flow.deadline = due + (DATAGRAM_SILENCE - UNANSWERED_AFTER);
+            flow.deadline = due + DATAGRAM_SILENCE.saturating_sub(UNANSWERED_AFTER);
             return false;
         }
     }
@@ -486,10 +523,19 @@ fn end(flow: &mut Flow, events: &mut Vec<Event>) {
 /// UDP ports that are heard between internal addresses too: DNS, DHCP (v4, v6), NTP and discovery.
 pub const LISTENED_UDP: [u16; 14] = [53, 67, 68, 123, 546, 547, 1900, 3702, 5353, 5355, 34569, 37020, 37810, 37778];
 
+/// Whether a datagram between these ends is internal and none that is heard nevertheless: video, passed over.
+pub fn is_internal_datagram(internal: &InternalRanges, from: (IpAddr, u16), to: (IpAddr, u16)) -> bool {
+    let heard = |port| LISTENED_UDP.contains(&port);
+    internal.contains(to.0) && internal.contains(from.0) && !heard(from.1) && !heard(to.1)
+}
+
 /// First fragments, so that later ones are counted to their connection. Direct-mapped: the newer one stays.
 struct Fragments {
-    places: Vec<Option<((IpAddr, IpAddr, u32, u8), End, End)>>,
+    places: Vec<Option<First>>,
 }
+
+/// By source, destination, identification and protocol: the ends of the connection.
+type First = ((IpAddr, IpAddr, u32, u8), End, End);
 
 impl Fragments {
     const PLACES: usize = 256;

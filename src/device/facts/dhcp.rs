@@ -39,13 +39,12 @@ pub fn parse(bytes: &[u8]) -> Vec<Sighting> {
                 options = rest;
                 continue;
             }
-            [255, ..] | [] => break,
+            [255, ..] | [] | [_] => break,
             [code, length, ref rest @ ..] => {
                 let Some((value, rest)) = rest.split_at_checked(usize::from(length)) else { break };
                 options = rest;
                 (code, value)
             }
-            [_] => break,
         };
         match (code, value) {
             (53, [message]) => kind = *message,

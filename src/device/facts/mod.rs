@@ -53,7 +53,7 @@ pub enum Source {
     Dhip,
     /// ONVIF's discovery.
     WsDiscovery,
-    /// UPnP's discovery.
+    /// `UPnP`'s discovery.
     Ssdp,
     /// Multicast DNS.
     Mdns,
@@ -231,7 +231,7 @@ impl Sighting {
     /// Adds who sells and who makes it, as far as words in a text tell.
     fn brand_words(&mut self, text: &str) {
         if let Some(brand) = Brands::built_in().in_text(text) {
-            if let Some(name) = brand.brand {
+            if let Some(name) = brand.seller {
                 self.text(Field::Brand, name, Certainty::Likely);
             }
             if let Some(maker) = brand.maker {

@@ -1,7 +1,7 @@
-//! UPnP's discovery (SSDP): HTTP-like datagrams over UDP port 1900, multicast 239.255.255.250.
+//! `UPnP`'s discovery (SSDP): HTTP-like datagrams over UDP port 1900, multicast 239.255.255.250.
 //!
 //! `NOTIFY` announces and an HTTP response answers; both name the software in `SERVER` and the kind of service in `NT` or
-//! `ST` (UPnP Device Architecture 2.0, section 1). `M-SEARCH` asks, and may say who does in `USER-AGENT`.
+//! `ST` (`UPnP` Device Architecture 2.0, section 1). `M-SEARCH` asks, and may say who does in `USER-AGENT`.
 
 use super::super::DeviceKind;
 use super::{Certainty, Sighting, Source, http};

@@ -1,4 +1,4 @@
-//! ONVIF's discovery: WS-Discovery (SOAP) over UDP port 3702, multicast 239.255.255.250 and ff02::c.
+//! ONVIF's discovery: WS-Discovery (SOAP) over UDP port 3702, multicast 239.255.255.250 and `ff02::c`.
 //!
 //! `Hello` and `ProbeMatches` list scopes; those under `onvif://www.onvif.org/` tell name, hardware, location and type
 //! (ONVIF Core Specification, section 7.3.2.2). Printers and Windows machines speak WS-Discovery too, of other types.
