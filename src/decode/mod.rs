@@ -24,7 +24,7 @@ pub use cause::{CAUSES, Cause, Causes, link_name};
 pub use decoder::{DecodeOptions, Decoded, Decoder};
 pub use duplicate::Duplicates;
 pub use glance::Glance;
-pub use prefilter::{Prefilter, VideoSender};
+pub use prefilter::Prefilter;
 
 use crate::net::Mac;
 use crate::time::Timestamp;

@@ -4,19 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::IpNet;
 
-use crate::net::Mac;
 use crate::source::{Frame, LinkType};
-
-/// Who sent internal video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VideoSender {
-    /// The sender on the link.
-    pub source: Mac,
-    /// The innermost VLAN identifier.
-    pub vlan: Option<u16>,
-    /// The sender.
-    pub address: Ipv4Addr,
-}
 
 /// Passes over what goes from inside to inside and opens, ends or names nothing.
 ///
@@ -44,36 +32,19 @@ impl Prefilter {
 
     /// Whether the frame is internal video.
     pub fn passes_over(&self, frame: &Frame<'_>) -> bool {
-        self.video_sender(frame).is_some()
-    }
-
-    /// Who sent it, if the frame is internal video.
-    #[inline]
-    pub fn video_sender(&self, frame: &Frame<'_>) -> Option<VideoSender> {
         if frame.link != LinkType(1) {
-            return None;
+            return false;
         }
-        let (data, mut vlan) = (frame.data, None);
+        let data = frame.data;
         let mut at = 12;
         for _ in 0..3 {
-            match data.get(at..)?.first_chunk::<4>()? {
-                [8, 0, ..] => {
-                    let ip = &data[at + 2..];
-                    if !self.is_video(ip) {
-                        return None;
-                    }
-                    let source = Mac(data[6..12].try_into().ok()?);
-                    let address = Ipv4Addr::from(<[u8; 4]>::try_from(&ip[12..16]).ok()?);
-                    return Some(VideoSender { source, vlan, address });
-                }
-                [0x81, 0, high, low] | [0x88, 0xa8, high, low] => {
-                    vlan = Some(u16::from_be_bytes([*high, *low]) & 0x0fff);
-                    at += 4;
-                }
-                _ => return None,
+            match data.get(at..at + 2) {
+                Some([8, 0]) => return self.is_video(&data[at + 2..]),
+                Some([0x81, 0] | [0x88, 0xa8]) => at += 4,
+                _ => return false,
             }
         }
-        None
+        false
     }
 
     fn is_video(&self, ip: &[u8]) -> bool {
