@@ -275,6 +275,21 @@ fn real_captures_tell_what_is_in_them() {
         let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{file}: {error}"));
         document["devices"].as_array().unwrap().clone()
     };
+    let one = |file: &str, address: &str| -> Value {
+        let all = devices(file);
+        let found = all.iter().find(|device| list(&device["addresses"]).contains(&address));
+        found.unwrap_or_else(|| panic!("{file}: {all:?}")).clone()
+    };
+    // A request that is cut off within its vendor class: the host name before it is taken.
+    let windows = one("malformed-dhcp.pcapng", "192.168.155.104");
+    assert_eq!(windows["device_name"], "MK03862");
+    assert_eq!((&windows["kind"], &windows["maker"]), (&Value::from("other"), &Value::from("hp")));
+    let lamps = devices("device-tuya.pcap");
+    assert!(lamps.iter().filter(|device| device["maker"] == "tuya").count() >= 5, "{lamps:?}");
+    assert!(lamps.iter().all(|device| device["kind"] != "camera"), "{lamps:?}");
+    let viewer = one("device-rtsp.pcap", "10.1.1.10");
+    assert!(viewer["kind_reason"].as_str().unwrap().contains("LibVLC"), "{viewer}");
+    assert_eq!(one("link-sll-arp.pcap", "192.168.22.1")["maker"], "mikrotik");
     for file in std::fs::read_dir(&folder).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         if name.starts_with("device-") || name.starts_with("malformed-") || name.starts_with("link-") {

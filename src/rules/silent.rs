@@ -60,7 +60,8 @@ impl Condition for Running {
                 continue;
             }
             let Some((_, device)) = ledger.device_of(camera) else { continue };
-            let last = device.last.max(camera.last);
+            // When it sent anything itself: what becomes of its calls is told later, and answers are others'.
+            let last = device.last;
             let silent = now.since(last);
             let found = self.found.get(&id).copied();
             if silent < wanted {

@@ -150,7 +150,12 @@ impl Scene {
                 }
                 (_, Some(_)) => {
                     let Some(Reverse((at, _, frame))) = self.stage.frames.pop() else { continue };
-                    let mute = |(host, from): (Host, u64)| at >= from && frame.get(6..12) == Some(&host.mac.0[..]);
+                    let mute = |(host, from): (Host, u64)| {
+                        // Nobody answers what was not asked; who calls it of himself goes on.
+                        let (to, by) = (frame.get(..6), frame.get(6..12));
+                        let answers = to == Some(&host.mac.0[..]) && frame.get(23) == Some(&17);
+                        at >= from && (by == Some(&host.mac.0[..]) || answers)
+                    };
                     if self.silenced.is_some_and(mute) {
                         continue;
                     }
