@@ -3,13 +3,10 @@
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::read::{open_geo, progress_bar, tell_register_errors};
-use crate::config::Config;
-use crate::pipeline;
+use super::read::{load_config, read_files, tell_damages};
 use crate::report::inventory;
 
 /// What `cameras` takes.
@@ -36,18 +33,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = match &arguments.config {
-        Some(path) => Config::load(path)?,
-        None => Config::default(),
-    };
-    tell_register_errors(&config);
-    let geo = Arc::new(open_geo(&config)?);
-    let bar = progress_bar();
-    let reading = pipeline::read::read(&arguments.files, &config, geo, |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    let config = load_config(arguments.config.as_deref())?;
+    let reading = read_files(&arguments.files, &config)?;
     let ledger = reading.analysis.ledger();
     if let Some(path) = &arguments.write_register {
         // What a person has written there is not overwritten.
@@ -65,8 +52,5 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         out.write_all(inventory::text(ledger, arguments.all).as_bytes())?;
     }
     out.flush()?;
-    for damage in &reading.capture.damages {
-        eprintln!("camwatch: {damage}");
-    }
-    Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(tell_damages(&reading))
 }

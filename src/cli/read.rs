@@ -1,7 +1,7 @@
 //! `camwatch read`.
 
 use std::io::{BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::geo::{Country, Geo, GeoError};
 use crate::lookup::{LookupOptions, ReverseLookup};
 use crate::pipeline;
+use crate::pipeline::read::Reading;
 use crate::report::{Document, summary};
 
 /// What `read` takes.
@@ -44,22 +45,12 @@ enum Watch {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut config = match &arguments.config {
-        Some(path) => Config::load(path)?,
-        None => Config::default(),
-    };
-    tell_register_errors(&config);
+    let mut config = load_config(arguments.config.as_deref())?;
     config.watch.all |= arguments.watch == Watch::All;
     if !arguments.home.is_empty() {
         config.home.clone_from(&arguments.home);
     }
-    let geo = Arc::new(open_geo(&config)?);
-    let bar = progress_bar();
-    let reading = pipeline::read::read(&arguments.files, &config, geo, |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    let reading = read_files(&arguments.files, &config)?;
     let mut alerts = reading.analysis.alerts();
     if let Some(options) = config.lookup {
         look_up(options, &mut alerts)?;
@@ -75,17 +66,36 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         out.write_all(summary::text(&reading.capture, ledger, &alerts, now_s).as_bytes())?;
     }
     out.flush()?;
-    for damage in &reading.capture.damages {
-        eprintln!("camwatch: {damage}");
-    }
-    Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(tell_damages(&reading))
 }
 
-/// Says which rows of the register were not taken.
-pub(super) fn tell_register_errors(config: &Config) {
+/// The configuration, or the default one; says which rows of its register were not taken.
+pub(super) fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    let config = path.map(Config::load).transpose()?.unwrap_or_default();
     for error in config.register.iter().flat_map(|register| &register.errors) {
         eprintln!("camwatch: {error}");
     }
+    Ok(config)
+}
+
+/// Reads files to their end, with a bar where someone watches.
+pub(super) fn read_files(files: &[PathBuf], config: &Config) -> anyhow::Result<Reading> {
+    let geo = Arc::new(open_geo(config)?);
+    let bar = progress_bar();
+    let reading = pipeline::read::read(files, config, geo, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    Ok(reading)
+}
+
+/// Says where files are damaged, and exits with 1 then.
+pub(super) fn tell_damages(reading: &Reading) -> ExitCode {
+    for damage in &reading.capture.damages {
+        eprintln!("camwatch: {damage}");
+    }
+    if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Asks who the destinations of alerts claim to be.
@@ -108,7 +118,7 @@ pub(super) fn open_geo(config: &Config) -> anyhow::Result<Geo> {
     })
 }
 
-pub(super) fn progress_bar() -> ProgressBar {
+fn progress_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

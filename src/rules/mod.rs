@@ -115,6 +115,20 @@ trait Condition: Send {
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>);
 }
 
+/// For conditions that go through all cameras: once a minute of capture time is often enough.
+#[derive(Debug, Default)]
+struct Minute(Option<Timestamp>);
+
+impl Minute {
+    fn is_over(&mut self, now: Timestamp) -> bool {
+        let over = self.0.is_none_or(|began| now < began || now.since(began) >= Duration::from_secs(60));
+        if over {
+            self.0 = Some(now);
+        }
+        over
+    }
+}
+
 /// Reads one `[[rule]]`.
 pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems<'_>) -> Option<Rule> {
     let name: Option<String> = section.get("name", problems);

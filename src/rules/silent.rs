@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, words};
+use super::{Condition, Kind, Minute, Rule, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{CameraId, Ledger, Step};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
-
-/// Devices are looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A silence, as declared.
 #[derive(Debug, Clone)]
@@ -31,14 +28,14 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 
 pub(super) struct Running {
     silent: Silent,
-    looked: Option<Timestamp>,
+    minute: Minute,
     /// Since when those have been silent of whom that was found.
     found: BTreeMap<CameraId, Timestamp>,
 }
 
 impl Running {
     pub(super) fn new(silent: Silent) -> Self {
-        Self { silent, looked: None, found: BTreeMap::new() }
+        Self { silent, minute: Minute::default(), found: BTreeMap::new() }
     }
 }
 
@@ -50,10 +47,9 @@ impl Condition for Running {
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
-        if self.looked.is_some_and(|looked| now >= looked && now.since(looked) < LOOK_EVERY) {
+        if !self.minute.is_over(now) {
             return;
         }
-        self.looked = Some(now);
         let wanted = self.silent.after.max(rule.hold);
         for (id, camera) in ledger.cameras() {
             if !(camera.kind.is_watched() && rule.narrow.covers_camera(camera)) {

@@ -1,19 +1,15 @@
 //! `kind = "unregistered"`: a device that is a camera by all that is known, and that nobody registered.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, Severity, words};
+use super::{Condition, Kind, Minute, Rule, Severity, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{Camera, CameraId, Ledger, Step};
 use crate::device::Certainty;
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
-
-/// Devices are looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A device that nobody registered, as declared.
 #[derive(Debug, Clone)]
@@ -30,13 +26,13 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 
 pub(super) struct Running {
     unregistered: Unregistered,
-    looked: Option<Timestamp>,
+    minute: Minute,
     found: BTreeMap<CameraId, Timestamp>,
 }
 
 impl Running {
     pub(super) fn new(unregistered: Unregistered) -> Self {
-        Self { unregistered, looked: None, found: BTreeMap::new() }
+        Self { unregistered, minute: Minute::default(), found: BTreeMap::new() }
     }
 }
 
@@ -48,10 +44,9 @@ impl Condition for Running {
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
-        if self.looked.is_some_and(|looked| now >= looked && now.since(looked) < LOOK_EVERY) {
+        if !self.minute.is_over(now) {
             return;
         }
-        self.looked = Some(now);
         // Where nothing is registered, all are strangers, and none is news.
         let anyone = !ledger.watch_list().cameras().is_empty();
         for (id, camera) in ledger.cameras() {
