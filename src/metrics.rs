@@ -81,6 +81,7 @@ pub struct Snapshot {
     evicted_pairs: u64,
     devices: Vec<(DeviceKind, u64)>,
     devices_left_out: u64,
+    devices_evicted: u64,
     coverage: [u64; 3],
     register: [u64; 4],
     firing: BTreeMap<Severity, u64>,
@@ -111,6 +112,7 @@ impl Snapshot {
         self.evicted_pairs = ledger.evicted_pairs();
         self.devices = ledger.inventory().kinds().to_vec();
         self.devices_left_out = ledger.inventory().left_out();
+        self.devices_evicted = ledger.inventory().evicted();
         self.coverage = coverage_of(ledger, hour_of(analysis.now()) - 1);
         self.register = crate::report::inventory::counts(ledger);
         self.firing = analysis.alert_book().firing();
@@ -189,7 +191,7 @@ const fn gauge(
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 32] = [
+pub const FAMILIES: [Family; 34] = [
     gauge("camwatch_build_info", &["version"], "1, with the version as a label.", |_, v| {
         v(&[env!("CARGO_PKG_VERSION")], 1.0);
     }),
@@ -271,6 +273,15 @@ pub const FAMILIES: [Family; 32] = [
         &["interface"],
         "Packets of senders for whom there was no room among those whose presence is told.",
         |s, v| each(s, v, |i| i.front.senders_left_out),
+    ),
+    counter("camwatch_devices_evicted_total", &[], "Devices of which nothing was known that made room.", |s, v| {
+        v(&[], s.devices_evicted as f64);
+    }),
+    counter(
+        "camwatch_recognised_left_out_total",
+        &["interface"],
+        "How often there was no room to watch a camera that showed itself by what it said.",
+        |s, v| each(s, v, |i| i.front.track.learned_left_out),
     ),
     gauge(
         "camwatch_cameras_coverage",

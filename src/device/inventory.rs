@@ -10,7 +10,7 @@ use ahash::AHashMap;
 
 use super::facts::{Sighting, Source, What};
 use super::known::{Device, DeviceId};
-use super::{Certainty, DeviceKind};
+use super::{Certainty, DeviceKind, Vendors};
 use crate::net::{Mac, Segment};
 use crate::time::Timestamp;
 
@@ -26,8 +26,14 @@ pub struct Inventory {
     by_serial: AHashMap<Box<str>, DeviceId>,
     limit: usize,
     router_addresses: usize,
+    /// Where the search for room goes on.
+    hand: usize,
+    evicted: u64,
     left_out: u64,
 }
+
+/// Devices that are looked at for room.
+const EVICTION_SAMPLE: usize = 64;
 
 impl Inventory {
     /// Holds at most `limit` devices; a MAC with more than `router_addresses` IPv4 addresses is a router.
@@ -39,6 +45,8 @@ impl Inventory {
             by_serial: AHashMap::new(),
             limit,
             router_addresses: router_addresses.clamp(1, super::known::MAX_ADDRESSES - 1),
+            hand: 0,
+            evicted: 0,
             left_out: 0,
         }
     }
@@ -67,7 +75,8 @@ impl Inventory {
         let stated = sighting.mac;
         let behind = behind.or_else(|| link.filter(|link| stated.is_none() && self.forwards(*link, segment, sighting)));
         let mac = stated.or(link.filter(|_| behind.is_none() && sighting.mac.is_none()));
-        let id = self.find(segment, mac, sighting).or_else(|| self.add(segment, mac, time))?;
+        let worth = !sighting.facts.is_empty() || mac.is_some_and(|mac| Vendors::built_in().of(mac).is_some());
+        let id = self.find(segment, mac, sighting).or_else(|| self.add(segment, mac, time, worth))?;
         self.adopt_mac(id, mac);
         let device = self.devices.get_mut(id.0 as usize)?;
         device.seen(time);
@@ -157,14 +166,52 @@ impl Inventory {
         self.devices.get(id.0 as usize).is_some_and(|device| device.mac.is_none())
     }
 
-    fn add(&mut self, segment: Segment, mac: Option<Mac>, time: Timestamp) -> Option<DeviceId> {
-        if self.devices.len() >= self.limit {
+    fn add(&mut self, segment: Segment, mac: Option<Mac>, time: Timestamp, worth: bool) -> Option<DeviceId> {
+        if self.devices.len() < self.limit {
+            let id = DeviceId(self.devices.len() as u32);
+            self.devices.push(Device::new(segment, mac, time));
+            return Some(id);
+        }
+        let Some(id) = self.make_room(time, worth) else {
             self.left_out += 1;
             return None;
-        }
-        let id = DeviceId(self.devices.len() as u32);
-        self.devices.push(Device::new(segment, mac, time));
+        };
+        *self.devices.get_mut(id.0 as usize)? = Device::new(segment, mac, time);
         Some(id)
+    }
+
+    /// Of some neighbours the one longest unseen leaves, if nothing is known of it but that it was there: an hour ago, or
+    /// lately where the newcomer says something or has a camera maker's MAC address. What is known to be anything stays.
+    fn make_room(&mut self, now: Timestamp, worth: bool) -> Option<DeviceId> {
+        let length = self.devices.len();
+        let at = (0..EVICTION_SAMPLE.min(length))
+            .map(|step| (self.hand + step) % length)
+            .filter(|at| {
+                let device = &self.devices[*at];
+                let blank = device.known.is_empty() && device.kind() == DeviceKind::Unknown && !device.router;
+                blank && (worth || now.since(device.last) >= TOGETHER)
+            })
+            .min_by_key(|at| self.devices[*at].last);
+        self.hand = (self.hand + EVICTION_SAMPLE) % length.max(1);
+        let at = at?;
+        let id = DeviceId(at as u32);
+        let device = &self.devices[at];
+        if let Some(mac) = device.mac.filter(|mac| self.by_mac.get(mac) == Some(&id)) {
+            self.by_mac.remove(&mac);
+        }
+        for seen in &device.addresses {
+            let place = (device.segment, seen.address);
+            if self.by_address.get(&place) == Some(&id) {
+                self.by_address.remove(&place);
+            }
+        }
+        self.evicted += 1;
+        Some(id)
+    }
+
+    /// Devices of which nothing was known and that made room for others.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     fn adopt_mac(&mut self, id: DeviceId, mac: Option<Mac>) {
@@ -232,7 +279,7 @@ impl Inventory {
                 continue;
             }
             self.by_address.remove(&(segment, seen.address));
-            let Some(other) = self.add(segment, None, seen.first) else { continue };
+            let Some(other) = self.add(segment, None, seen.first, false) else { continue };
             self.by_address.insert((segment, seen.address), other);
             let Some(device) = self.devices.get_mut(other.0 as usize) else { continue };
             device.behind = Some(mac);
@@ -433,5 +480,22 @@ mod tests {
         assert_eq!(all.present(Segment::Whole, address(3), None, at(0)), None);
         assert_eq!(all.left_out(), 1);
         assert!(all.present(Segment::Whole, address(1), Some(CAMERA), at(1)).is_some());
+    }
+
+    #[test]
+    fn who_was_only_there_makes_room_and_cameras_stay() {
+        let mut all = Inventory::new(50, 4);
+        let known = all.present(Segment::Whole, address(1), Some(CAMERA), at(0)).unwrap();
+        for last in 2..=200 {
+            all.present(Segment::Whole, address(last), None, at(0));
+        }
+        assert_eq!((all.devices().count(), all.left_out()), (50, 150));
+        let other = Mac([0x44, 0x19, 0xb6, 0, 0, 2]);
+        let newcomer = all.present(Segment::Whole, address(201), Some(other), at(1)).unwrap();
+        assert_ne!(known, newcomer);
+        assert_eq!(all.of_mac(CAMERA).unwrap().address(), Some(address(1)));
+        assert_eq!(all.of_mac(other).unwrap().address(), Some(address(201)));
+        assert!(all.present(Segment::Whole, address(202), None, at(4000)).is_some(), "an hour later there is room");
+        assert_eq!((all.devices().count(), all.evicted()), (50, 2));
     }
 }

@@ -45,6 +45,8 @@ pub struct Recogniser {
 struct Learned {
     macs: AHashSet<Mac>,
     addresses: AHashMap<(Segment, IpAddr), Option<Mac>>,
+    /// Those for which there was no room: a flood of made-up cameras displaces none that was known.
+    left_out: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -135,17 +137,28 @@ impl Recogniser {
     /// Watches from now on a device that facts have shown to be a camera: by its own MAC where it is the one that sends
     /// on the link, and by its address, as sent by `link`.
     pub fn learn(&mut self, segment: Segment, mac: Option<Mac>, address: Option<IpAddr>, link: Option<Mac>) {
-        if let Some(mac) = mac.filter(|mac| link.is_none_or(|link| link == *mac))
-            && self.learned.macs.len() < MAX_LEARNED
-            && self.learned.macs.insert(mac)
-        {
-            self.lately[place(mac)] = None;
+        let learned = &mut self.learned;
+        if let Some(mac) = mac.filter(|mac| link.is_none_or(|link| link == *mac)) {
+            if learned.macs.len() < MAX_LEARNED {
+                if learned.macs.insert(mac) {
+                    self.lately[place(mac)] = None;
+                }
+            } else if !learned.macs.contains(&mac) {
+                learned.left_out += 1;
+            }
         }
-        if let Some(address) = address
-            && (self.learned.addresses.len() < MAX_LEARNED || self.learned.addresses.contains_key(&(segment, address)))
-        {
-            self.learned.addresses.insert((segment, address), link);
+        if let Some(address) = address {
+            if learned.addresses.len() < MAX_LEARNED || learned.addresses.contains_key(&(segment, address)) {
+                learned.addresses.insert((segment, address), link);
+            } else {
+                learned.left_out += 1;
+            }
         }
+    }
+
+    /// How often there was no room to learn a camera.
+    pub fn left_out(&self) -> u64 {
+        self.learned.left_out
     }
 
     /// Whether the device at `address`, sending from `mac`, is watched.

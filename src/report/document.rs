@@ -131,6 +131,8 @@ struct Tables {
     cameras_left_out: u64,
     names_left_out: u64,
     devices_left_out: u64,
+    devices_evicted: u64,
+    networks_left_out: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -297,6 +299,8 @@ impl<'a> Document<'a> {
                 cameras_left_out: ledger.cameras_left_out(),
                 names_left_out: ledger.names_left_out(),
                 devices_left_out: ledger.inventory().left_out(),
+                devices_evicted: ledger.inventory().evicted(),
+                networks_left_out: ledger.coverage().networks_left_out(),
             },
             cameras: cameras
                 .into_iter()

@@ -94,6 +94,7 @@ impl Tracker {
         TrackStats {
             flows: (self.outbound.len() + self.inbound.len()) as u64,
             names_given_up: self.namer.given_up(),
+            learned_left_out: self.recogniser.left_out(),
             ..self.stats
         }
     }
