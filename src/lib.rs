@@ -20,8 +20,8 @@
 //! [`cli`] is one file per command. Lower rooms never import upper ones. Everything before the sinks runs on
 //! capture time, so reading a file and watching live give the same findings.
 
-// Not in the manifest, where it would hold for the black-box tests too.
-#![warn(clippy::unwrap_used, clippy::expect_used)]
+// Not in the manifest, where they would hold for the black-box tests and benchmarks too.
+#![warn(unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod alert;
 pub mod analyse;

@@ -188,6 +188,27 @@ impl<'a, 't> Section<'a, 't> {
         found
     }
 
+    /// Reads a list of words; each that is none of them is noted.
+    pub fn words<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+        problems: &mut Problems<'_>,
+    ) -> Vec<T> {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let mut found = Vec::new();
+        for text in self.list::<String>(key, problems).unwrap_or_default() {
+            if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+                found.push(*value);
+            } else {
+                let hint = did_you_mean(&text, &known);
+                let message = format!("`{key}`: `{text}` is none of {}{hint}", known.join(", "));
+                problems.add(self.span_of(key), message);
+            }
+        }
+        found
+    }
+
     /// Notes every key that nobody asked for.
     pub fn finish(self, problems: &mut Problems<'_>) {
         for (key, _) in self.table.into_iter().flatten() {

@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
-use support::{camwatch, simulate, text};
+use support::{camwatch, simulate, skip, text};
 
 fn fails(arguments: &[&str], expected: &[&str]) {
     let output = camwatch(arguments);
@@ -84,6 +86,29 @@ fn configurations_and_databases() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let text = format!("[capture]\ninterfaces = [\"lo\"]\n[http]\nlisten = \"{}\"\n", port.local_addr().unwrap());
     fails(&["run", "--config", &write(folder, "port.toml", text.as_bytes())], &["another program has the port"]);
+}
+
+#[test]
+fn no_permission_to_capture_is_told_with_the_ways_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = write(folder, "c.toml", b"[capture]\ninterfaces = [\"lo\"]\n[http]\nlisten = \"\"\n");
+    // A copy where nobody in particular can run it.
+    let program = folder.join("camwatch");
+    std::fs::copy(env!("CARGO_BIN_EXE_camwatch"), &program).unwrap();
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .arg(&program)
+        .args(["run", "--config", &config])
+        .output();
+    let Some(output) = output.ok().filter(|output| !text(&output.stderr).starts_with("setpriv")) else {
+        skip("setpriv is missing, or this is not root");
+        return;
+    };
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("no permission to capture on `lo`") && said.contains("cap_net_raw"), "{said}");
 }
 
 #[test]

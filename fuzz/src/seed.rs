@@ -58,10 +58,23 @@ impl Seeds {
     }
 }
 
+/// One record of each log, in both forms (docs/zeek.md).
+const ZEEK: [&str; 3] = [
+    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#fields\tts\tuid\tid.orig_h\t\
+     id.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\tconn_state\thistory\torig_pkts\torig_ip_bytes\n#types\ttime\tstring\t\
+     addr\tport\taddr\tport\tenum\tinterval\tstring\tstring\tcount\tcount\n1427878800.5\tC1\t10.20.0.1\t50000\t120.26.96.67\t\
+     443\ttcp\t3.1\tS0\tS\t3\t180\n",
+    r#"{"ts":1427878800.5,"uid":"C1","id.orig_h":"10.20.0.1","id.orig_p":50000,"id.resp_h":"120.26.96.67","id.resp_p":53,"proto":"udp","conn_state":"SF","history":"Dd"}"#,
+    r#"{"_path":"dns","ts":"2015-04-01T09:00:00Z","uid":"C2","id.orig_h":"fd00::1","id.orig_p":5000,"id.resp_h":"fd00::2","id.resp_p":53,"query":"a.example","answers":["b.example","1.2.3.4"],"TTLs":[60.0,60.0]}"#,
+];
+
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let folder = arguments.next().unwrap_or_else(|| PathBuf::from("corpus"));
     let mut seeds = Seeds { folder, written: BTreeMap::new() };
+    for log in ZEEK {
+        seeds.write("zeek", log.as_bytes())?;
+    }
     for path in arguments {
         seeds.file(&path)?;
     }

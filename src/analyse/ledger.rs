@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use super::beat::{Beat, Listened};
 use super::camera::{Camera, CameraId, Identity};
 use super::coverage::Coverage;
-use super::name::{NameId, NamePair, NameTable};
-use super::pair::{Pair, PairId};
+use super::name::{NameId, NamePair, NameRhythm, NameTable, RhythmId};
+use super::pair::{Answer, Pair, PairId};
 use crate::device::facts::names;
 use crate::device::{Device, DeviceId, Inventory, WatchList};
 use crate::geo::{Class, Geo, Place};
@@ -112,6 +113,17 @@ pub enum StepKind {
     },
 }
 
+/// Whose rhythm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BeatKey {
+    /// A camera's calls to one address.
+    Pair(PairId),
+    /// A camera's use of one name, over all its addresses.
+    Name(RhythmId),
+    /// A camera's calls to all overseas destinations.
+    Camera(CameraId),
+}
+
 /// The ledger. One owner; readers get what they ask for in the order of cameras and destinations.
 pub struct Ledger {
     watch: Arc<WatchList>,
@@ -124,6 +136,10 @@ pub struct Ledger {
     /// Where the search for a pair to evict goes on.
     hand: usize,
     names: NameTable,
+    /// Rhythms to which something came since they were scored; as many as there are rhythms at most.
+    listened: Vec<BeatKey>,
+    /// Rhythms that were scored at the last look.
+    scored: Vec<BeatKey>,
     /// Places of destinations, looked up once each.
     places: AHashMap<IpAddr, Arc<Place>>,
     inventory: Inventory,
@@ -153,6 +169,8 @@ impl Ledger {
             pair_index: AHashMap::new(),
             hand: 0,
             names: NameTable::new(limits.names),
+            listened: Vec::new(),
+            scored: Vec::new(),
             places: AHashMap::new(),
             inventory,
             coverage: Coverage::new(DEFAULT_MAX_LOSS),
@@ -251,10 +269,7 @@ impl Ledger {
                 let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
                 entry.seen(*service, time);
                 entry.pulses += 1;
-                entry.beat.event(time);
-                if entry.place.class == Class::Overseas {
-                    self.cameras.get_mut(camera.0 as usize)?.overseas_beat.event(time);
-                }
+                self.feed(camera, pair, time);
                 StepKind::Pulse { pair }
             }
             EventKind::Name(seen) => {
@@ -285,13 +300,11 @@ impl Ledger {
         let first = entry.attempts == 0;
         entry.attempts += 1;
         entry.seen(service, time);
-        entry.beat.event(time);
         let owner = self.cameras.get_mut(camera.0 as usize)?;
         match entry.place.class {
             Class::Overseas => {
                 self.totals.overseas_attempts += 1;
                 owner.overseas_attempts += 1;
-                owner.overseas_beat.event(time);
             }
             Class::Unknown => {
                 self.totals.unknown_attempts += 1;
@@ -303,13 +316,73 @@ impl Ledger {
                 owner.count_internal(service);
             }
         }
-        // Addresses change under one name: its rhythm is fed by the calls to all of them.
-        if let Some((name, _)) = self.names.of_address(camera, entry.address, time)
-            && let Some(name) = self.names.get_mut(name)
-        {
-            name.beat.event(time);
-        }
+        self.feed(camera, pair, time);
         Some(first)
+    }
+
+    /// An attempt or a pulse feeds the rhythms of its pair, of its name (addresses change under a name), and of all
+    /// overseas calls of the camera.
+    fn feed(&mut self, camera: CameraId, pair: PairId, time: Timestamp) {
+        let Some(Some(entry)) = self.pairs.get_mut(pair.0 as usize) else { return };
+        if entry.beat.event(time) {
+            self.listened.push(BeatKey::Pair(pair));
+        }
+        if entry.place.class == Class::Overseas
+            && let Some(owner) = self.cameras.get_mut(camera.0 as usize)
+            && owner.overseas_beat.event(time)
+        {
+            self.listened.push(BeatKey::Camera(camera));
+        }
+        if let Some((name, _)) = self.names.of_address(camera, entry.address, time) {
+            self.listened.extend(self.names.event(name, time).map(BeatKey::Name));
+        }
+    }
+
+    /// Scores the rhythms that are due at `now`: see [`Ledger::scored`].
+    pub fn listen(&mut self, now: Timestamp) {
+        self.scored.clear();
+        let mut listened = std::mem::take(&mut self.listened);
+        listened.retain(|key| match self.beat_mut(*key).map(|beat| beat.listen(now)) {
+            Some(Listened::Scored) => {
+                self.scored.push(*key);
+                false
+            }
+            Some(Listened::NotYet) => true,
+            Some(Listened::Nothing) | None => false,
+        });
+        self.listened = listened;
+        self.scored.sort_unstable();
+    }
+
+    /// The rhythms that [`Ledger::listen`] scored last, in order.
+    pub fn scored(&self) -> &[BeatKey] {
+        &self.scored
+    }
+
+    fn beat_mut(&mut self, key: BeatKey) -> Option<&mut Beat> {
+        match key {
+            BeatKey::Pair(id) => Some(&mut self.pairs.get_mut(id.0 as usize)?.as_mut()?.beat),
+            BeatKey::Name(id) => Some(&mut self.names.rhythms.get_mut(id.0 as usize)?.beat),
+            BeatKey::Camera(id) => Some(&mut self.cameras.get_mut(id.0 as usize)?.overseas_beat),
+        }
+    }
+
+    /// A rhythm, if its pair was not evicted.
+    pub fn beat_of(&self, key: BeatKey) -> Option<&Beat> {
+        match key {
+            BeatKey::Pair(id) => Some(&self.pair_of(id)?.beat),
+            BeatKey::Name(id) => Some(&self.rhythm_of(id)?.beat),
+            BeatKey::Camera(id) => Some(&self.camera_of(id)?.overseas_beat),
+        }
+    }
+
+    /// The whole capture stepped back in time: every rhythm starts anew.
+    pub fn rewind(&mut self) {
+        self.pairs.iter_mut().flatten().for_each(|pair| pair.beat = Beat::default());
+        self.names.rhythms.iter_mut().for_each(|rhythm| rhythm.beat = Beat::default());
+        self.cameras.iter_mut().for_each(|camera| camera.overseas_beat = Beat::default());
+        self.listened.clear();
+        self.scored.clear();
     }
 
     fn count_outcome(&mut self, camera: CameraId, outcome: Option<Outcome>) {
@@ -338,6 +411,10 @@ impl Ledger {
             self.cameras.get_mut(camera.0 as usize)?.dns_questions += 1;
         }
         let id = self.names.take(camera, client, seen, time)?;
+        // What is said in a connection belongs to the attempt, which is an event already.
+        if seen.asked && seen.kind == NameKind::Dns {
+            self.listened.extend(self.names.event(id, time).map(BeatKey::Name));
+        }
         let entry = self.names.names.get(id.0 as usize)?;
         let (name, known) = (entry.name.clone(), NameKind::ALL.iter().map(|kind| entry.asked(*kind)).sum::<u64>() > 1);
         // Whose cloud it is of tells the maker, if the device is a camera.
@@ -571,6 +648,37 @@ impl Ledger {
     /// A name.
     pub fn name_of(&self, id: NameId) -> Option<&NamePair> {
         self.names.names.get(id.0 as usize)
+    }
+
+    /// A camera's use of a name.
+    pub fn rhythm_of(&self, id: RhythmId) -> Option<&NameRhythm> {
+        self.names.rhythms.get(id.0 as usize)
+    }
+
+    /// Every camera × name of the cameras that [`Ledger::cameras`] gives, in the order in which they were seen.
+    pub fn rhythms(&self) -> impl Iterator<Item = (RhythmId, &NameRhythm)> {
+        (0..)
+            .map(RhythmId)
+            .zip(&self.names.rhythms)
+            .filter(|(_, rhythm)| self.camera_of(rhythm.camera).is_some_and(|camera| !camera.behind_router))
+    }
+
+    /// The pair of a camera and an address, if there is one.
+    pub fn find_pair(&self, camera: CameraId, address: IpAddr) -> Option<&Pair> {
+        self.pair_of(*self.pair_index.get(&(camera, address))?)
+    }
+
+    /// The pairs of a name's addresses.
+    pub fn pairs_of_name<'a>(&'a self, rhythm: &'a NameRhythm) -> impl Iterator<Item = &'a Pair> {
+        rhythm.addresses.iter().filter_map(|address| self.find_pair(rhythm.camera, *address))
+    }
+
+    /// Whether anyone answers at a name's addresses; none where the camera never called one.
+    pub fn answer_of_name(&self, rhythm: &NameRhythm) -> Option<Answer> {
+        let counts =
+            self.pairs_of_name(rhythm).map(|pair| [pair.answered + pair.midstream, pair.refused, pair.unanswered]);
+        let [answered, refused, unanswered] = counts.reduce(|a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])?;
+        Some(Answer::of(answered, refused, unanswered))
     }
 
     /// Every camera, without those that turned out to be behind a router, in the order in which they were seen.

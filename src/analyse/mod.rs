@@ -12,6 +12,6 @@ mod pair;
 
 pub use camera::{Camera, CameraId};
 pub use coverage::{Coverage, HourCounts, Observed};
-pub use ledger::{Ledger, LedgerLimits, Step, StepKind, Totals};
-pub use name::{NameId, NameKinds, NamePair};
-pub use pair::{Pair, PairId, PairName};
+pub use ledger::{BeatKey, Ledger, LedgerLimits, Step, StepKind, Totals};
+pub use name::{NameId, NameKinds, NamePair, NameRhythm, RhythmId};
+pub use pair::{Answer, Pair, PairId, PairName};

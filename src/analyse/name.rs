@@ -69,7 +69,24 @@ pub struct NamePair {
     pub first: Timestamp,
     /// Last seen.
     pub last: Timestamp,
-    /// The rhythm of its questions in DNS, and of the attempts to the name's addresses.
+    /// Where its rhythm is: the same for all the ways in which a camera uses a name.
+    pub rhythm: RhythmId,
+}
+
+/// A name's rhythm's place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RhythmId(pub(super) u32);
+
+/// A camera × name, however it is known: what keeps its rhythm while addresses change.
+#[derive(Debug)]
+pub struct NameRhythm {
+    /// The camera.
+    pub camera: CameraId,
+    /// The name, in lower case.
+    pub name: Arc<str>,
+    /// What it stands for, first seen first; at most 32.
+    pub addresses: Vec<IpAddr>,
+    /// The rhythm of its questions in DNS, and of attempts and pulses to the name's addresses.
     pub beat: Beat,
 }
 
@@ -109,10 +126,6 @@ impl NamePair {
         self.last = self.last.max(now);
         if seen.asked {
             self.asked[seen.kind as usize] += 1;
-            // What is said in a connection belongs to the attempt, which is an event already.
-            if seen.kind == NameKind::Dns {
-                self.beat.event(now);
-            }
         } else {
             self.answers += 1;
         }
@@ -139,6 +152,9 @@ type NameKey = (CameraId, IpAddr, Arc<str>);
 /// All names, bounded; when it is full, new names are counted and left out.
 pub(super) struct NameTable {
     pub(super) names: Vec<NamePair>,
+    /// Never more than there are names.
+    pub(super) rhythms: Vec<NameRhythm>,
+    by_rhythm: AHashMap<(CameraId, Arc<str>), RhythmId>,
     by_name: AHashMap<NameKey, NameId>,
     /// What an address was last called by, and until when that holds.
     by_address: AHashMap<(CameraId, IpAddr), (NameId, NameKinds, Timestamp)>,
@@ -148,7 +164,15 @@ pub(super) struct NameTable {
 
 impl NameTable {
     pub(super) fn new(limit: usize) -> Self {
-        Self { names: Vec::new(), by_name: AHashMap::new(), by_address: AHashMap::new(), limit, left_out: 0 }
+        Self {
+            names: Vec::new(),
+            rhythms: Vec::new(),
+            by_rhythm: AHashMap::new(),
+            by_name: AHashMap::new(),
+            by_address: AHashMap::new(),
+            limit,
+            left_out: 0,
+        }
     }
 
     pub(super) fn take(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, now: Timestamp) -> Option<NameId> {
@@ -161,6 +185,7 @@ impl NameTable {
             }
             None => {
                 let id = NameId(self.names.len() as u32);
+                let rhythm = self.rhythm(camera, &key.2);
                 self.names.push(NamePair {
                     camera,
                     client,
@@ -173,15 +198,23 @@ impl NameTable {
                     ech: false,
                     first: now,
                     last: now,
-                    beat: Beat::default(),
+                    rhythm,
                 });
                 self.by_name.insert(key, id);
                 id
             }
         };
-        self.names.get_mut(id.0 as usize)?.note(seen, now);
+        let entry = self.names.get_mut(id.0 as usize)?;
+        entry.note(seen, now);
+        let rhythm = entry.rhythm;
         let until = now + Duration::from_secs(u64::from(seen.ttl_s)) + GRACE;
         for &address in &seen.addresses {
+            if let Some(rhythm) = self.rhythms.get_mut(rhythm.0 as usize)
+                && !rhythm.addresses.contains(&address)
+                && rhythm.addresses.len() < MAX_ADDRESSES
+            {
+                rhythm.addresses.push(address);
+            }
             let room = self.by_address.len() < self.limit.saturating_mul(4);
             match self.by_address.get_mut(&(camera, address)) {
                 Some(place) => {
@@ -207,8 +240,18 @@ impl NameTable {
         self.by_address.get(&(camera, address)).filter(|(.., until)| *until >= now).map(|(id, kinds, _)| (*id, *kinds))
     }
 
-    pub(super) fn get_mut(&mut self, id: NameId) -> Option<&mut NamePair> {
-        self.names.get_mut(id.0 as usize)
+    fn rhythm(&mut self, camera: CameraId, name: &Arc<str>) -> RhythmId {
+        *self.by_rhythm.entry((camera, name.clone())).or_insert_with(|| {
+            let beat = Beat::default();
+            self.rhythms.push(NameRhythm { camera, name: name.clone(), addresses: Vec::new(), beat });
+            RhythmId(self.rhythms.len() as u32 - 1)
+        })
+    }
+
+    /// Feeds a name's rhythm; its place, where it is now to be listened to.
+    pub(super) fn event(&mut self, name: NameId, time: Timestamp) -> Option<RhythmId> {
+        let id = self.names.get(name.0 as usize)?.rhythm;
+        self.rhythms.get_mut(id.0 as usize)?.beat.event(time).then_some(id)
     }
 
     /// Forgets what no longer holds.

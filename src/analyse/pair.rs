@@ -1,9 +1,10 @@
 //! A camera and a destination that it called.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::beat::Beat;
+use super::beat::{Beat, Score};
 use super::camera::CameraId;
 use super::name::NameKinds;
 use crate::geo::Place;
@@ -155,8 +156,55 @@ impl Pair {
         self.packets_in += u64::from(traffic.packets_in);
     }
 
-    /// Whether nobody ever answered, as far as is known.
-    pub fn never_answered(&self) -> bool {
-        self.answered == 0 && self.midstream == 0 && self.unanswered + self.refused > 0
+    /// The best rhythm at `now`; a burst counts the retries of its attempts too.
+    pub fn rhythm(&self, now: Timestamp) -> Option<Score> {
+        let mut score = self.beat.score(now)?;
+        score.burst *= 1.0 + self.retries as f64 / (self.attempts + self.pulses).max(1) as f64;
+        Some(score)
+    }
+
+    /// Whether anyone answers, as far as is known.
+    pub fn answer(&self) -> Answer {
+        Answer::of(self.answered + self.midstream, self.refused, self.unanswered)
+    }
+}
+
+/// Whether anyone answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// No outcome is known yet.
+    NotYet,
+    /// Nobody ever did.
+    Never,
+    /// Nobody did, and at least one attempt was refused.
+    Refused,
+    /// Some attempts were answered, some were not.
+    Sometimes,
+    /// Every attempt was.
+    Always,
+}
+
+impl Answer {
+    /// By the number of contacts of each outcome.
+    pub fn of(answered: u64, refused: u64, unanswered: u64) -> Self {
+        match (answered, refused, unanswered) {
+            (0, 0, 0) => Self::NotYet,
+            (0, 0, _) => Self::Never,
+            (0, _, _) => Self::Refused,
+            (_, 0, 0) => Self::Always,
+            _ => Self::Sometimes,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotYet => "no answer yet",
+            Self::Never => "never answered",
+            Self::Refused => "refused",
+            Self::Sometimes => "sometimes answered",
+            Self::Always => "answered",
+        })
     }
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::read::{load_config, read_files, tell_damages};
+use super::read::{read_files, tell_damages};
+use super::watching::load_config;
 use crate::report::inventory;
 
 /// What `cameras` takes.

@@ -2,9 +2,11 @@
 
 mod cameras;
 mod check;
+mod explain;
 mod read;
 mod run;
 mod simulate;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,8 @@ enum Command {
     Read(read::Arguments),
     /// List the devices in capture files: cameras, recorders and others, with the reason, against the register.
     Cameras(cameras::Arguments),
+    /// Say why a camera's calls do or don't show a rhythm.
+    Explain(explain::Arguments),
     /// Watch interfaces, until stopped.
     Run(run::Arguments),
     /// Check a configuration: every mistake at once, or the effective configuration.
@@ -37,6 +41,7 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Read(arguments) => read::run(&arguments),
         Command::Cameras(arguments) => cameras::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

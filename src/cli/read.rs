@@ -1,7 +1,7 @@
 //! `camwatch read`.
 
 use std::io::{BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::watching::Watching;
 use crate::alert::Alert;
 use crate::config::Config;
-use crate::geo::{Country, Geo, GeoError};
+use crate::geo::{Geo, GeoError};
 use crate::lookup::{LookupOptions, ReverseLookup};
 use crate::pipeline;
 use crate::pipeline::read::Reading;
@@ -27,29 +28,12 @@ pub(super) struct Arguments {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
-    /// Whom to watch: `cameras` (configured and recognised ones), or `all` who open a connection.
-    #[arg(long, value_name = "WHO", default_value = "cameras")]
-    watch: Watch,
-    /// Home countries: what is elsewhere is overseas.
-    #[arg(long, value_name = "GB,IE", value_delimiter = ',')]
-    home: Vec<Country>,
-    /// A configuration file; not needed.
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Watch {
-    Cameras,
-    All,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut config = load_config(arguments.config.as_deref())?;
-    config.watch.all |= arguments.watch == Watch::All;
-    if !arguments.home.is_empty() {
-        config.home.clone_from(&arguments.home);
-    }
+    let config = arguments.watching.config()?;
     let reading = read_files(&arguments.files, &config)?;
     let mut alerts = reading.analysis.alerts();
     if let Some(options) = config.lookup {
@@ -67,15 +51,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     Ok(tell_damages(&reading))
-}
-
-/// The configuration, or the default one; says which rows of its register were not taken.
-pub(super) fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
-    let config = path.map(Config::load).transpose()?.unwrap_or_default();
-    for error in config.register.iter().flat_map(|register| &register.errors) {
-        eprintln!("camwatch: {error}");
-    }
-    Ok(config)
 }
 
 /// Reads files to their end, with a bar where someone watches.
@@ -118,7 +93,7 @@ pub(super) fn open_geo(config: &Config) -> anyhow::Result<Geo> {
     })
 }
 
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn the_built_in_rules_are_right() {
         let mut found = Problems::new("default.toml", DEFAULT_RULES);
-        assert_eq!(rules_of(DEFAULT_RULES, &mut found).len(), 6);
+        assert_eq!(rules_of(DEFAULT_RULES, &mut found).len(), 9);
         assert_eq!(found.into_list(), []);
     }
 
@@ -333,7 +333,7 @@ mod tests {
             "c.toml:5:1: unknown key `intefaces` in [capture]: did you mean `interfaces`?",
             "c.toml:7:10: `listen`: 0.0.0.0:80 can be reached from outside",
             "c.toml:8:1: a [[camera]] needs an `address`, a `range` or a `mac`",
-            "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, silent, unregistered: did you mean `rate`?",
+            "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, new_destination, silent, unregistered: did you mean `rate`?",
         ] {
             assert!(all.contains(expected), "{expected}\nis not in\n{all}");
         }
@@ -352,7 +352,16 @@ mod tests {
         let names: Vec<&str> = config.rules.iter().map(|rule| rule.name.as_ref()).collect();
         assert_eq!(
             names,
-            ["overseas-rate", "overseas-rate-all", "overseas-surge", "camera-silent", "camera-unregistered",]
+            [
+                "overseas-rate",
+                "overseas-rate-all",
+                "overseas-surge",
+                "overseas-name-beat",
+                "overseas-beat-all",
+                "new-overseas-country",
+                "camera-silent",
+                "camera-unregistered",
+            ]
         );
         let found = problems("[rules]\ndisable = [\"overseas-baet\"]\n");
         assert!(found[0].contains("did you mean `overseas-beat`?"), "{found:?}");

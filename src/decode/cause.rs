@@ -90,6 +90,7 @@ pub fn link_name(link: LinkType) -> &'static str {
         0 => "BSD loopback",
         1 => "Ethernet",
         6 => "Token Ring",
+        8 => "SLIP",
         9 => "PPP",
         10 => "FDDI",
         12 | 14 | 101 => "raw IP",
@@ -100,6 +101,7 @@ pub fn link_name(link: LinkType) -> &'static str {
         107 => "Frame Relay",
         108 => "OpenBSD loopback",
         113 => "Linux cooked",
+        130 | 137 | 178 => "Juniper",
         117 => "OpenBSD pflog",
         119 => "802.11 with Prism header",
         127 => "802.11 with radiotap",
@@ -113,8 +115,11 @@ pub fn link_name(link: LinkType) -> &'static str {
         228 => "raw IPv4",
         229 => "raw IPv6",
         239 => "Linux NFLOG",
+        242 => "IP over InfiniBand",
         253 => "Linux netlink",
         276 => "Linux cooked v2",
+        281 | 282 => "Broadcom switch tag",
+        284 | 285 => "Marvell DSA switch tag",
         _ => "unknown",
     }
 }

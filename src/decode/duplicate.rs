@@ -1,22 +1,20 @@
 //! Packets that a mirror port shows twice: both directions of two ports, both sides of a router or of a tunnel.
 
+use super::{Packet, Transport};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
-use std::time::Duration;
-
-use super::{Packet, Transport};
-use crate::time::Timestamp;
 
 const PLACES: usize = 8192;
 /// Copies come within this time; no stack sends the same packet again so soon.
-const WINDOW: Duration = Duration::from_millis(50);
+const WINDOW_MS: u32 = 50;
 
 /// Tells a packet that was seen a moment ago.
 ///
 /// A fixed table of fingerprints: innermost addresses, protocol, ports, sequence number, length, IP identification and
 /// checksum; not TTL, tags or MACs, which differ between two sides of a router.
 pub struct Duplicates {
-    places: Vec<(u64, Timestamp)>,
+    /// The rest of the fingerprint, and the millisecond, cut to 32 bits: small enough to stay in the cache.
+    places: Vec<(u32, u32)>,
     hasher: ahash::RandomState,
     seen: u64,
 }
@@ -24,7 +22,7 @@ pub struct Duplicates {
 impl Default for Duplicates {
     fn default() -> Self {
         // Fixed keys, so that two reads of one file agree even where two fingerprints meet.
-        Self { places: vec![(0, Timestamp::MIN); PLACES], hasher: ahash::RandomState::with_seeds(5, 6, 7, 8), seen: 0 }
+        Self { places: vec![(0, 0); PLACES], hasher: ahash::RandomState::with_seeds(5, 6, 7, 8), seen: 0 }
     }
 }
 
@@ -48,24 +46,35 @@ impl Duplicates {
             return false;
         }
         let print = self.print(packet, detail);
+        let (rest, now) = ((print >> 32) as u32, packet.time.as_millis() as u32);
         let place = &mut self.places[print as usize % PLACES];
-        let (before, at) = std::mem::replace(place, (print, packet.time));
-        let copy = before == print && packet.time.since(at) < WINDOW && at.since(packet.time) < WINDOW;
+        let (before, at) = std::mem::replace(place, (rest, now));
+        // Packets of two ports may come a little out of order.
+        let apart = now.wrapping_sub(at) as i32;
+        let copy = before == rest && apart.unsigned_abs() < WINDOW_MS;
         self.seen += u64::from(copy);
         copy
     }
 
     fn print(&self, packet: &Packet<'_>, detail: (u64, u64)) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        for address in [packet.source, packet.destination] {
-            match address {
-                IpAddr::V4(v4) => hasher.write_u32(v4.into()),
-                IpAddr::V6(v6) => hasher.write_u128(v6.into()),
+        match (packet.source, packet.destination) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                hasher.write_u64(u64::from(u32::from(from)) << 32 | u64::from(u32::from(to)));
+            }
+            (from, to) => {
+                for address in [from, to] {
+                    match address {
+                        IpAddr::V4(v4) => hasher.write_u32(v4.into()),
+                        IpAddr::V6(v6) => hasher.write_u128(v6.into()),
+                    }
+                }
             }
         }
-        hasher.write_u64(u64::from(packet.mark) << 32 | u64::from(packet.length));
+        // A length takes 24 bits at the most; flags or the protocol take the rest.
+        let length = u64::from(packet.length & 0xff_ffff);
+        hasher.write_u64(u64::from(packet.mark) << 32 | length << 8 | detail.1);
         hasher.write_u64(detail.0);
-        hasher.write_u64(detail.1);
         hasher.finish()
     }
 

@@ -48,6 +48,10 @@ pub(super) fn decode<'a>(link: LinkType, data: &'a [u8], context: Context<'a>) -
             cooked(be16(data, 0), &data[20..], Context { macs, ..context })
         }
         239 => nflog(data, context),
+        // Tags of switch chips, as a management port shows them: before the frame, or between addresses and EtherType.
+        282 => ethernet(data.get(4..).unwrap_or_default(), context),
+        281 | 284 => tagged(data, 4, context),
+        285 => tagged(data, 8, context),
         9 | 50 => ppp(data, context),
         51 => pppoe(data, context),
         104 => match be16(data, 2) {
@@ -91,6 +95,16 @@ pub(super) fn ethernet<'a>(data: &'a [u8], context: Context<'a>) -> Step<'a> {
     };
     let context = Context { macs: Some(Macs { source, destination }), ..context };
     by_ethertype(ethertype, &data[14..], context)
+}
+
+/// An Ethernet frame with a switch's tag of `length` bytes before its `EtherType`.
+fn tagged<'a>(data: &'a [u8], length: usize, context: Context<'a>) -> Step<'a> {
+    let (Some(destination), Some(source), Some(ethertype)) = (mac(data, 0), mac(data, 6), be16(data, 12 + length))
+    else {
+        return undecoded(Cause::LinkCut);
+    };
+    let context = Context { macs: Some(Macs { source, destination }), ..context };
+    by_ethertype(ethertype, &data[14 + length..], context)
 }
 
 pub(super) fn by_ethertype<'a>(ethertype: u16, data: &'a [u8], context: Context<'a>) -> Step<'a> {

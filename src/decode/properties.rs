@@ -293,6 +293,30 @@ fn fragment(offset: usize, more: bool, part: &[u8], v6: bool) -> Vec<u8> {
 }
 
 #[test]
+fn tags_of_switch_chips_are_looked_behind() {
+    let plain = ethernet(&ipv4(17, &udp(1, 2, b"hello")));
+    let expected = unwrapped(&mut Decoder::default(), &plain, plain.len());
+    let (macs, rest) = plain.split_at(12);
+    for (link, data) in [
+        (282, [&[0; 4][..], &plain].concat()),
+        (281, [macs, &[0, 0, 0, 3], rest].concat()),
+        (284, [macs, &[0xc0, 8, 0, 0], rest].concat()),
+        (285, [macs, &[0xda, 0xda, 0, 0, 0xc0, 8, 0, 0], rest].concat()),
+    ] {
+        let frame = Frame {
+            time: Timestamp::default(),
+            link: LinkType(link),
+            interface: 0,
+            wire_len: data.len() as u32,
+            data: &data,
+        };
+        let mut decoder = Decoder::default();
+        let Decoded::Packet(packet) = decoder.decode(&frame) else { panic!("link type {link}") };
+        assert_eq!(Some(essence(&packet)), expected, "link type {link}");
+    }
+}
+
+#[test]
 fn tunnels_without_end_are_too_deep() {
     let mut inner = ipv4(17, &udp(1, 2, b"x"));
     for _ in 0..20 {

@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 
 /// In logs, what is this much earlier than what was taken before is counted, but no rule looks back to it.
 const LATE: Duration = Duration::from_secs(60);
+/// A capture that steps back by so much starts time anew.
+const STEP_BACK: Duration = Duration::from_secs(3600);
 
 /// Ledger, rules and alerts, on capture time.
 pub struct Analysis {
@@ -58,6 +60,11 @@ impl Analysis {
     /// Takes a batch, and gives what sinks should be told.
     pub fn take(&mut self, batch: &Batch) -> Vec<Transition> {
         let mut told = Vec::new();
+        // Single events may come late, as lines of a log do; where the capture itself is long before, time starts anew.
+        if self.now.since(batch.now) >= STEP_BACK && batch.now > Timestamp::MIN {
+            self.now = Timestamp::MIN;
+            self.ledger.rewind();
+        }
         for event in &batch.events {
             if self.in_order {
                 // Batches of logs are far apart in time.
@@ -76,13 +83,14 @@ impl Analysis {
         told
     }
 
-    /// Events may lie a little behind one another; a long step back is a new start of time.
+    /// Events may lie behind one another; they never move time back.
     fn advance(&mut self, time: Timestamp, told: &mut Vec<Transition>) {
-        if time <= self.now && (self.in_order || self.now.since(time).as_secs() < 3600) {
+        if time <= self.now {
             return;
         }
         self.now = time;
         if self.engine.is_due(time) {
+            self.ledger.listen(time);
             let findings = self.engine.look(&self.ledger, time);
             told.extend(self.alerts.take(findings, time));
             self.ledger.age(time);
@@ -94,6 +102,7 @@ impl Analysis {
         if self.now == Timestamp::MIN {
             return Vec::new();
         }
+        self.ledger.listen(self.now);
         let findings = self.engine.look(&self.ledger, self.now);
         let mut told = self.alerts.take(findings, self.now);
         told.extend(self.alerts.finish(self.now));

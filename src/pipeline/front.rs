@@ -21,7 +21,7 @@ const LISTENED_TCP: [u16; 10] = [53, 80, 443, 554, 853, 8080, 8443, 8554, 37777,
 /// UDP ports of tunnels, which may run between internal addresses.
 const TUNNELS: [u16; 4] = [2152, 3544, 5247, 6081];
 /// Events that go in one batch.
-pub(super) const BATCH_EVENTS: usize = 4096;
+pub(super) const BATCH_EVENTS: usize = 1024;
 /// A batch that is not full goes after this much capture time.
 const BATCH_TIME: Duration = Duration::from_secs(1);
 

@@ -9,7 +9,7 @@ use super::device::DeviceEntry;
 use super::inventory::{Lists, RegisterEntry};
 use crate::alert::Alert;
 use crate::analyse::beat::{Level, Score};
-use crate::analyse::{Camera, Ledger, NamePair, Observed, Pair, Totals};
+use crate::analyse::{Answer, Camera, Ledger, NamePair, Observed, Pair, Totals};
 use crate::device::DeviceKind;
 use crate::device::hours::start_of;
 use crate::geo::Class;
@@ -236,10 +236,16 @@ struct BeatEntry {
     fits: u32,
     of: u32,
     burst: f64,
+    /// Silent for more than five beats.
+    stopped: bool,
+    /// The period that held before, if the rhythm changed.
+    changed_from_s: Option<f64>,
+    /// In a sentence, with whether anyone answers.
+    text: Option<String>,
 }
 
 impl BeatEntry {
-    fn new(score: Option<Score>) -> Self {
+    fn new(score: Option<Score>, answer: Option<Answer>) -> Self {
         let Some(score) = score else {
             return Self {
                 score: 0.0,
@@ -250,6 +256,9 @@ impl BeatEntry {
                 fits: 0,
                 of: 0,
                 burst: 0.0,
+                stopped: false,
+                changed_from_s: None,
+                text: None,
             };
         };
         let three = |value: f64| (value * 1000.0).round() / 1000.0;
@@ -262,6 +271,12 @@ impl BeatEntry {
             fits: score.fits,
             of: score.of,
             burst: three(score.burst),
+            stopped: score.stopped,
+            changed_from_s: score.changed_from_s.map(three),
+            text: score.level().map(|_| match answer {
+                Some(answer) => format!("{score}, {answer}"),
+                None => score.to_string(),
+            }),
         }
     }
 }
@@ -351,7 +366,11 @@ fn camera_entry<'a>(
         countries,
         first: camera.first,
         last: camera.last,
-        beat: camera.overseas_beat.score(now).filter(|score| score.level().is_some()).map(|s| BeatEntry::new(Some(s))),
+        beat: camera
+            .overseas_beat
+            .score(now)
+            .filter(|score| score.level().is_some())
+            .map(|score| BeatEntry::new(Some(score), None)),
         asset: camera.asset.as_deref(),
         expected_destinations: &camera.expected_destinations,
         registered: camera.configured,
@@ -389,7 +408,7 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
         packets_in: pair.packets_in,
         first: pair.first,
         last: pair.last,
-        beat: BeatEntry::new(pair.beat.score(now)),
+        beat: BeatEntry::new(pair.rhythm(now), Some(pair.answer())),
     }
 }
 
@@ -402,6 +421,7 @@ fn name_entry<'a>(
 ) -> NameEntry<'a> {
     let mut addresses = name.addresses.clone();
     addresses.sort_unstable();
+    let rhythm = ledger.rhythm_of(name.rhythm);
     NameEntry {
         client: name.client,
         kind,
@@ -414,6 +434,9 @@ fn name_entry<'a>(
         ech: name.ech && kind != NameKind::Dns,
         first: name.first,
         last: name.last,
-        beat: BeatEntry::new(name.beat.score(now)),
+        beat: BeatEntry::new(
+            rhythm.and_then(|rhythm| rhythm.beat.score(now)),
+            rhythm.and_then(|rhythm| ledger.answer_of_name(rhythm)),
+        ),
     }
 }

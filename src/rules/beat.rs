@@ -3,133 +3,261 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ahash::AHashMap;
 use serde_json::json;
 
 use super::{Condition, Kind, Rule, words};
 use crate::alert::{Finding, GroupKey};
-use crate::analyse::beat::{Level, Score};
-use crate::analyse::{Ledger, PairId, Step, StepKind};
+use crate::analyse::beat::{Beat, Level};
+use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step, StepKind};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
-/// Pairs that are followed at a time.
-const MAX_PAIRS: usize = 1_000_000;
-/// A pair is scored this often at most, and only if it had events.
-const SCORE_EVERY: Duration = Duration::from_secs(60);
+/// Rhythms that are followed at a time; later ones wait until others end.
+const MAX_FOLLOWED: usize = 200_000;
+
+/// Whose rhythm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Per {
+    Destination,
+    Name,
+    Camera,
+}
 
 /// A rhythm, as declared.
 #[derive(Debug, Clone)]
 pub struct BeatRule {
+    per: Per,
     level: Level,
     min_period: Duration,
     max_period: Duration,
     confirm: Duration,
+    /// What became of the calls; empty: whatever did.
+    outcomes: Vec<&'static [Answer]>,
+    /// Only what no single destination shows by itself.
+    spread_only: bool,
 }
+
+const OUTCOMES: [(&str, &[Answer]); 3] = [
+    ("unanswered", &[Answer::Never]),
+    ("refused", &[Answer::Refused]),
+    ("answered", &[Answer::Always, Answer::Sometimes]),
+];
 
 #[expect(clippy::unnecessary_wraps, reason = "all kinds are read alike")]
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
     let levels = [("watch", Level::Watch), ("beacon", Level::Beacon), ("strong", Level::Strong)];
+    let keys = [("camera and destination", Per::Destination), ("camera and name", Per::Name), ("camera", Per::Camera)];
     let rule = BeatRule {
+        per: section.one_of("per", &keys, problems).unwrap_or(Per::Destination),
         level: section.one_of("level", &levels, problems).unwrap_or(Level::Beacon),
         min_period: section.get("min_period", problems).unwrap_or_default(),
         max_period: section.get("max_period", problems).unwrap_or(Duration::from_secs(48 * 3600)),
         confirm: section.get("confirm", problems).unwrap_or(Duration::from_secs(600)),
+        outcomes: section.words("outcomes", &OUTCOMES, problems),
+        spread_only: section.get("spread_only", problems).unwrap_or(false),
     };
     if rule.min_period >= rule.max_period {
         problems.add(section.span_of("min_period"), "`min_period` must be below `max_period`");
     }
+    if rule.spread_only && rule.per == Per::Destination {
+        problems.add(
+            section.span_of("spread_only"),
+            "`spread_only` is about names and cameras: with it, write per = \"camera and name\" or per = \"camera\"",
+        );
+    }
     Some(Kind::Beat(rule))
 }
 
-#[derive(Debug, Default)]
+/// A rhythm that has the level.
+#[derive(Debug)]
 struct Followed {
-    fresh: bool,
-    scored: Option<Timestamp>,
-    /// Since when the level has held at every look.
-    since: Option<Timestamp>,
+    /// Since when it has it at every look.
+    since: Timestamp,
+    /// When it was last scored.
+    scored: Timestamp,
     found: bool,
-    score: Option<Score>,
 }
 
 pub(super) struct Running {
     rule: BeatRule,
-    pairs: BTreeMap<PairId, Followed>,
+    followed: BTreeMap<BeatKey, Followed>,
 }
 
 impl Running {
     pub(super) fn new(rule: BeatRule) -> Self {
-        Self { rule, pairs: BTreeMap::new() }
+        Self { rule, followed: BTreeMap::new() }
+    }
+
+    /// Whether a rhythm that was just scored is what the rule is about.
+    fn wants(&self, key: BeatKey, beat: &Beat, rule: &Rule, ledger: &Ledger, overseas: &mut Overseas) -> bool {
+        let wanted = &self.rule;
+        let (score, period_s) = beat.heard();
+        Level::of(score) >= Some(wanted.level)
+            && (wanted.min_period.as_secs_f64()..=wanted.max_period.as_secs_f64()).contains(&period_s)
+            && subject(key, ledger).is_some_and(|camera| match key {
+                BeatKey::Pair(id) => ledger.pair_of(id).is_some_and(|pair| rule.narrow.covers(camera, pair)),
+                BeatKey::Name(id) => ledger.rhythm_of(id).is_some_and(|rhythm| {
+                    let alone = |pair: &crate::analyse::Pair| Level::of(pair.beat.heard().0) >= Some(wanted.level);
+                    rule.narrow.covers_name(camera, &rhythm.name, ledger.pairs_of_name(rhythm))
+                        && !(wanted.spread_only && ledger.pairs_of_name(rhythm).any(alone))
+                }),
+                BeatKey::Camera(id) => overseas.mostly(id, rule, ledger, wanted),
+            })
+            && (wanted.outcomes.is_empty()
+                || answer(key, ledger).is_some_and(|answer| wanted.outcomes.iter().any(|some| some.contains(&answer))))
+    }
+}
+
+/// What cameras do overseas in all, added up at most once a look.
+#[derive(Default)]
+struct Overseas {
+    /// Calls that the rule is about, calls that it is not, and whether a destination or a name has the level by itself.
+    sums: Option<AHashMap<CameraId, (u64, u64, bool)>>,
+}
+
+impl Overseas {
+    /// Whether a camera's overseas calls are for the most part what the rule is about.
+    fn mostly(&mut self, camera: CameraId, rule: &Rule, ledger: &Ledger, wanted: &BeatRule) -> bool {
+        let sums = self.sums.get_or_insert_with(|| {
+            let mut sums: AHashMap<CameraId, (u64, u64, bool)> = AHashMap::new();
+            for (_, pair) in ledger.pairs().filter(|(_, pair)| pair.place.class == crate::geo::Class::Overseas) {
+                let Some(camera) = ledger.camera_of(pair.camera) else { continue };
+                let (covered, others, alone) = sums.entry(pair.camera).or_default();
+                *if rule.narrow.covers(camera, pair) { covered } else { others } += pair.attempts + pair.pulses;
+                *alone |= Level::of(pair.beat.heard().0) >= Some(wanted.level);
+            }
+            for (_, rhythm) in ledger.rhythms() {
+                if let Some((_, _, alone)) = sums.get_mut(&rhythm.camera) {
+                    *alone |= Level::of(rhythm.beat.heard().0) >= Some(wanted.level);
+                }
+            }
+            sums
+        });
+        sums.get(&camera).is_some_and(|(covered, others, alone)| covered > others && !(wanted.spread_only && *alone))
     }
 }
 
 impl Condition for Running {
-    fn observe(&mut self, step: &Step, ledger: &Ledger) {
-        let (StepKind::Attempt { pair, .. } | StepKind::Pulse { pair }) = step.kind else { return };
-        // Fewer events than a score needs are not followed: most pairs never are.
-        if ledger.pair_of(pair).is_some_and(|pair| pair.beat.events() >= 5)
-            && (self.pairs.len() < MAX_PAIRS || self.pairs.contains_key(&pair))
-        {
-            self.pairs.entry(pair).or_default().fresh = true;
-        }
+    fn takes(&self, _: StepKind) -> bool {
+        false
     }
 
+    fn observe(&mut self, _: &Step, _: &Ledger) {}
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
-        let wanted = &self.rule;
-        self.pairs.retain(|id, followed| {
-            let Some(pair) = ledger.pair_of(*id) else { return false };
-            let soon = followed.scored.is_some_and(|scored| now >= scored && now.since(scored) < SCORE_EVERY);
-            if followed.fresh && !soon {
-                followed.fresh = false;
-                followed.scored = Some(now);
-                followed.score = pair.beat.score(now).filter(|score| {
-                    score.level() >= Some(wanted.level)
-                        && (wanted.min_period.as_secs_f64()..=wanted.max_period.as_secs_f64()).contains(&score.period_s)
-                });
-                match followed.score {
-                    Some(_) => followed.since = followed.since.or(Some(now)),
-                    None => followed.since = None,
+        let mut overseas = Overseas::default();
+        let per = self.rule.per;
+        for &key in ledger.scored() {
+            let mine = matches!(
+                (key, per),
+                (BeatKey::Pair(_), Per::Destination)
+                    | (BeatKey::Name(_), Per::Name)
+                    | (BeatKey::Camera(_), Per::Camera)
+            );
+            let Some(beat) = ledger.beat_of(key).filter(|_| mine) else { continue };
+            if self.wants(key, beat, rule, ledger, &mut overseas) {
+                if self.followed.len() < MAX_FOLLOWED || self.followed.contains_key(&key) {
+                    let new = Followed { since: now, scored: now, found: false };
+                    self.followed.entry(key).or_insert(new).scored = now;
                 }
+            } else if let Some(followed) = self.followed.remove(&key) {
+                findings.extend(followed.found.then(|| finding(rule, key, &followed, false, ledger, now)).flatten());
             }
-            if followed.score.is_some_and(|score| pair.beat.stopped(&score, now)) {
-                (followed.since, followed.score) = (None, None);
-            }
-            let holds = followed.since.is_some_and(|since| now.since(since) >= wanted.confirm.max(rule.hold));
-            if holds != followed.found {
+        }
+        let confirm = self.rule.confirm.max(rule.hold);
+        self.followed.retain(|&key, followed| {
+            let going_on = ledger.beat_of(key).is_some_and(|beat| !beat.stopped(now));
+            let holds = going_on && followed.scored.since(followed.since) >= confirm;
+            if (holds && !followed.found) || (!going_on && followed.found) {
                 followed.found = holds;
-                findings.extend(finding(rule, *id, followed, holds, ledger, now));
+                findings.extend(finding(rule, key, followed, holds, ledger, now));
             }
-            followed.found || followed.score.is_some() || followed.fresh
+            going_on
         });
+    }
+}
+
+/// The camera that a rhythm is of.
+fn subject(key: BeatKey, ledger: &Ledger) -> Option<&Camera> {
+    let id = match key {
+        BeatKey::Pair(id) => ledger.pair_of(id)?.camera,
+        BeatKey::Name(id) => ledger.rhythm_of(id)?.camera,
+        BeatKey::Camera(id) => id,
+    };
+    ledger.camera_of(id).filter(|camera| !camera.behind_router)
+}
+
+/// Whether anyone answers.
+fn answer(key: BeatKey, ledger: &Ledger) -> Option<Answer> {
+    match key {
+        BeatKey::Pair(id) => Some(ledger.pair_of(id)?.answer()),
+        BeatKey::Name(id) => ledger.answer_of_name(ledger.rhythm_of(id)?),
+        BeatKey::Camera(id) => {
+            let camera = ledger.camera_of(id)?;
+            Some(Answer::of(camera.answered, camera.refused, camera.unanswered))
+        }
     }
 }
 
 fn finding(
     rule: &Rule,
-    id: PairId,
+    key: BeatKey,
     followed: &Followed,
     holds: bool,
     ledger: &Ledger,
     now: Timestamp,
 ) -> Option<Finding> {
-    let pair = ledger.pair_of(id)?;
-    let camera = ledger.camera_of(pair.camera).filter(|camera| !camera.behind_router)?;
-    let score = followed.score.or_else(|| pair.beat.score(now));
+    let camera = subject(key, ledger)?;
+    let score = match key {
+        BeatKey::Pair(id) => ledger.pair_of(id)?.rhythm(now),
+        key => ledger.beat_of(key)?.score(now),
+    };
+    let (group, whom, facts) = match key {
+        BeatKey::Pair(id) => {
+            let pair = ledger.pair_of(id)?;
+            let group = GroupKey { kind: "destination", value: pair.address.to_string().into() };
+            (group, words::destination(pair), json!(words::pair_facts(pair)))
+        }
+        BeatKey::Name(id) => {
+            let rhythm = ledger.rhythm_of(id)?;
+            let group = GroupKey { kind: "name", value: rhythm.name.clone() };
+            let whom = match rhythm.addresses.len() {
+                0 => format!("{} (no address known)", rhythm.name),
+                1 => rhythm.name.to_string(),
+                count => format!("{} ({count} addresses)", rhythm.name),
+            };
+            (group, whom, json!({ "name": rhythm.name, "addresses": rhythm.addresses }))
+        }
+        BeatKey::Camera(_) => {
+            let group = GroupKey { kind: "destinations", value: "overseas".into() };
+            let count = camera.overseas_destinations;
+            (group, format!("destinations overseas ({count} in all)"), json!({ "destinations": count }))
+        }
+    };
     let rhythm = score.map_or_else(|| "in a rhythm".to_owned(), |score| score.to_string());
+    let outcome = match key {
+        BeatKey::Camera(_) => None,
+        key => answer(key, ledger),
+    };
+    let outcome = outcome.map_or_else(String::new, |answer| format!(", {answer}"));
+    let verb = if matches!(key, BeatKey::Name(_)) && outcome.is_empty() { "asks for" } else { "calls" };
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
-        group: GroupKey { kind: "destination", value: pair.address.to_string().into() },
+        group,
         member: camera.id.as_str().into(),
-        since: followed.since.unwrap_or(now),
+        since: followed.since,
         holds,
         value: score.map_or(0.0, |score| score.score),
-        reason: format!("calls {} {rhythm}, {}", words::destination(pair), words::outcome(pair)),
+        reason: format!("{verb} {whom} {rhythm}{outcome}"),
         evidence: json!({
             "beat": score.map(|score| json!({
                 "score": score.score, "level": score.level(), "period_s": score.period_s, "spread_s": score.spread_s,
                 "cover": score.cover, "fits": score.fits, "of": score.of, "burst": score.burst,
+                "stopped": score.stopped, "changed_from_s": score.changed_from_s,
             })),
-            "camera": words::camera_facts(camera), "pair": words::pair_facts(pair),
+            "camera": words::camera_facts(camera), "pair": facts,
         }),
     })
 }

@@ -51,7 +51,7 @@ impl Engine {
             return;
         };
         for (rule, condition) in &mut self.running {
-            if condition.takes_steps() && rule.narrow.covers(camera, pair) {
+            if condition.takes(step.kind) && rule.narrow.covers(camera, pair) {
                 condition.observe(step, ledger);
             }
         }

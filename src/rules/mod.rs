@@ -6,9 +6,11 @@
 mod beat;
 mod engine;
 mod narrow;
+mod new_destination;
 mod rate;
 mod silent;
 mod surge;
+mod target;
 mod unregistered;
 mod words;
 
@@ -19,7 +21,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::alert::Finding;
-use crate::analyse::{Ledger, Step};
+use crate::analyse::{Ledger, Step, StepKind};
 use crate::settings::{Problems, Section, did_you_mean};
 use crate::time::Timestamp;
 
@@ -74,6 +76,8 @@ pub enum Kind {
     Beat(beat::BeatRule),
     /// Many cameras that start to call one destination.
     Surge(surge::Surge),
+    /// Whom a camera has not called before.
+    NewDestination(new_destination::NewDestination),
     /// A camera that stopped talking.
     Silent(silent::Silent),
     /// A camera that nobody registered.
@@ -83,10 +87,11 @@ pub enum Kind {
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
 
 /// Every kind of rule, by the word that names it in a file. A new kind joins here.
-pub const KINDS: [(&str, ReadKind); 5] = [
+pub const KINDS: [(&str, ReadKind); 6] = [
     ("rate", rate::read),
     ("beat", beat::read),
     ("surge", surge::read),
+    ("new_destination", new_destination::read),
     ("silent", silent::read),
     ("unregistered", unregistered::read),
 ];
@@ -97,6 +102,7 @@ impl Kind {
             Self::Rate(rate) => Box::new(rate::Running::new(rate.clone())),
             Self::Beat(beat) => Box::new(beat::Running::new(beat.clone())),
             Self::Surge(surge) => Box::new(surge::Running::new(surge.clone())),
+            Self::NewDestination(rule) => Box::new(new_destination::Running::new(rule.clone())),
             Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
             Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
         }
@@ -105,10 +111,8 @@ impl Kind {
 
 /// A rule's condition at work.
 trait Condition: Send {
-    /// Whether it takes steps at all: one that only looks is not asked at every step whether it is about it.
-    fn takes_steps(&self) -> bool {
-        true
-    }
+    /// Whether it takes steps of this kind; it is not shown others.
+    fn takes(&self, kind: StepKind) -> bool;
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.

@@ -73,9 +73,15 @@ impl Narrow {
         }
     }
 
+    /// Whether a rule is about a camera, whomever it calls.
+    pub fn covers_camera(&self, camera: &Camera) -> bool {
+        (self.cameras.is_empty() || any(&self.cameras, &camera.id))
+            && (self.sites.is_empty() || camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
+            && (self.tags.is_empty() || camera.tags.iter().any(|tag| self.tags.contains(tag)))
+    }
+
     /// Whether a rule is about a camera's calls to a destination.
     pub fn covers(&self, camera: &Camera, pair: &Pair) -> bool {
-        let any = |matchers: &[GlobMatcher], text: &str| matchers.iter().any(|glob| glob.is_match(text.to_lowercase()));
         let place = &pair.place;
         (self.classes.is_empty() || self.classes.contains(&place.class))
             && (self.countries.is_empty() || place.countries.iter().any(|country| self.countries.contains(country)))
@@ -89,14 +95,25 @@ impl Narrow {
             && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
             && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
             && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
-            && (self.cameras.is_empty() && self.sites.is_empty() && self.tags.is_empty() || self.covers_camera(camera))
+            && self.covers_camera(camera)
     }
 
-    /// Whether a rule is about a camera, whomever it calls.
-    pub fn covers_camera(&self, camera: &Camera) -> bool {
-        let any = |matchers: &[GlobMatcher], text: &str| matchers.iter().any(|glob| glob.is_match(text.to_lowercase()));
-        (self.cameras.is_empty() || any(&self.cameras, &camera.id))
-            && (self.sites.is_empty() || camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
-            && (self.tags.is_empty() || camera.tags.iter().any(|tag| self.tags.contains(tag)))
+    /// Whether a rule is about a camera's use of a name: one of the name's pairs is covered; or the camera never called
+    /// it, and the rule is about any destination.
+    pub fn covers_name<'a>(&self, camera: &Camera, name: &str, pairs: impl Iterator<Item = &'a Pair>) -> bool {
+        let mut pairs = pairs.peekable();
+        let called = pairs.peek().is_some();
+        let by_place = [self.classes.is_empty(), self.countries.is_empty(), self.owners.is_empty()];
+        let anywhere = by_place.iter().all(|empty| *empty)
+            && self.owner_countries.is_empty()
+            && self.addresses.is_empty()
+            && self.services.is_empty();
+        (self.names.is_empty() || any(&self.names, name))
+            && !any(&self.not_names, name)
+            && if called { pairs.any(|pair| self.covers(camera, pair)) } else { anywhere && self.covers_camera(camera) }
     }
+}
+
+fn any(matchers: &[GlobMatcher], text: &str) -> bool {
+    !matchers.is_empty() && matchers.iter().any(|glob| glob.is_match(text.to_lowercase()))
 }

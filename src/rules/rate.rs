@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Condition, Kind, Rule};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
+use crate::geo::{Country, Place};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -62,11 +63,26 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
     Some(Kind::Rate(Rate { per, attempts, clear, window }))
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Whose attempts are added up: small and without text, because one is made at each attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Subject {
     Camera(CameraId),
-    Country(CameraId, String),
+    Country(CameraId, Countries),
     Destination(CameraId, IpAddr),
+}
+
+/// What the sources say: most often one country, several where they disagree.
+type Countries = [Option<Country>; 4];
+
+/// `CN`, or `DE or US`.
+fn text(countries: &Countries) -> String {
+    let names: Vec<&str> = countries.iter().flatten().map(Country::as_str).collect();
+    if names.is_empty() { "country unknown".to_owned() } else { names.join(" or ") }
+}
+
+fn countries(place: &Place) -> Countries {
+    let mut known = place.countries.iter().copied();
+    std::array::from_fn(|_| known.next())
 }
 
 #[derive(Debug)]
@@ -85,17 +101,19 @@ struct Count {
 
 pub(super) struct Running {
     rate: Rate,
+    /// The length of a step, in nanoseconds.
+    step_ns: i64,
     counts: AHashMap<Subject, Count>,
 }
 
 impl Running {
     pub(super) fn new(rate: Rate) -> Self {
-        Self { rate, counts: AHashMap::new() }
+        let step_ns = (rate.window.as_nanos() / STEPS as u128).max(1) as i64;
+        Self { rate, step_ns, counts: AHashMap::new() }
     }
 
     fn step_at(&self, time: Timestamp) -> i64 {
-        let length = (self.rate.window.as_nanos() / STEPS as u128).max(1);
-        time.as_nanos().div_euclid(length as i64)
+        time.as_nanos().div_euclid(self.step_ns)
     }
 }
 
@@ -115,12 +133,16 @@ impl Count {
 }
 
 impl Condition for Running {
+    fn takes(&self, kind: StepKind) -> bool {
+        matches!(kind, StepKind::Attempt { .. })
+    }
+
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
         let StepKind::Attempt { pair, .. } = step.kind else { return };
         let Some(entry) = ledger.pair_of(pair) else { return };
         let subject = match self.rate.per {
             Per::Camera => Subject::Camera(step.camera),
-            Per::CameraCountry => Subject::Country(step.camera, entry.place.country_text().unwrap_or_default()),
+            Per::CameraCountry => Subject::Country(step.camera, countries(&entry.place)),
             Per::CameraDestination => Subject::Destination(step.camera, entry.address),
         };
         let now = self.step_at(step.time);
@@ -143,6 +165,7 @@ impl Condition for Running {
         count.sum += 1;
         if count.sum >= self.rate.attempts && count.over_since.is_none() {
             count.over_since = Some(step.time);
+            count.peak = 0;
         }
         count.peak = count.peak.max(count.sum);
     }
@@ -160,7 +183,7 @@ impl Condition for Running {
             if holds != count.found || (holds && now.since(count.told) >= REFRESH) {
                 count.found = holds;
                 count.told = now;
-                changed.push((subject.clone(), holds));
+                changed.push((*subject, holds));
             }
             count.sum > 0 || count.found
         });
@@ -184,7 +207,7 @@ fn finding(
     let (camera, group) = match subject {
         // Cameras that call too much in all are one alert too: it names them.
         Subject::Camera(camera) => (camera, GroupKey { kind: "destinations", value: "overseas".into() }),
-        Subject::Country(camera, country) => (camera, GroupKey { kind: "country", value: country.as_str().into() }),
+        Subject::Country(camera, countries) => (camera, GroupKey { kind: "country", value: text(countries).into() }),
         Subject::Destination(camera, address) => {
             (camera, GroupKey { kind: "destination", value: address.to_string().into() })
         }
@@ -197,10 +220,10 @@ fn finding(
     let pair = count.and_then(|count| ledger.pair_of(count.pair));
     let whom = match (subject, pair) {
         (Subject::Camera(_), _) | (_, None) => "destinations overseas".to_owned(),
-        (Subject::Country(_, country), _) => country.clone(),
+        (Subject::Country(_, countries), _) => text(countries),
         (Subject::Destination(..), Some(pair)) => super::words::destination(pair),
     };
-    let outcome = pair.map_or_else(String::new, |pair| format!(", {}", super::words::outcome(pair)));
+    let outcome = pair.map_or_else(String::new, |pair| format!(", {}", pair.answer()));
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,

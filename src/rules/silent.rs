@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Condition, Kind, Minute, Rule, words};
 use crate::alert::{Finding, GroupKey};
-use crate::analyse::{CameraId, Ledger, Step};
+use crate::analyse::{CameraId, Ledger, Step, StepKind};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -40,7 +40,7 @@ impl Running {
 }
 
 impl Condition for Running {
-    fn takes_steps(&self) -> bool {
+    fn takes(&self, _: StepKind) -> bool {
         false
     }
 

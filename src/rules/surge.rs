@@ -1,113 +1,175 @@
 //! `kind = "surge"`: many cameras that start to call the same destination within a short time.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ahash::AHashMap;
+use ahash::AHashSet;
 use serde_json::json;
 
+use super::target::{By, Target};
 use super::{Condition, Kind, Rule, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{CameraId, Ledger, PairId, Step, StepKind};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
-/// Destinations that are followed at a time.
-const MAX_DESTINATIONS: usize = 50_000;
+/// Destinations that are followed at a time; those where nothing came of it leave after `within`.
+const MAX_TARGETS: usize = 50_000;
 /// Cameras kept of one destination.
 const MAX_CAMERAS: usize = 10_000;
+/// Who is known to call whom, for names and owners; what is beyond counts as known, so that it raises nothing.
+const MAX_KNOWN: usize = 1_000_000;
+/// A surge is over when nobody has called the destination for so long.
+const OVER_AFTER: Duration = Duration::from_secs(3600);
+
+/// How many cameras are many.
+#[derive(Debug, Clone, Copy)]
+enum Many {
+    Cameras(u64),
+    /// Of all that were seen.
+    Share(f64),
+}
 
 /// A surge, as declared.
 #[derive(Debug, Clone)]
 pub struct Surge {
-    cameras: u64,
+    by: By,
+    many: Many,
     within: Duration,
     learning: Duration,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
-    let cameras = section.get("surge_cameras", problems).unwrap_or(5);
+    let by = By::read(section, &[By::Address, By::Name, By::Owner], problems);
+    let cameras: Option<u64> = section.get("surge_cameras", problems);
+    let share: Option<f64> = section.get("share", problems);
     let within = section.get("within", problems).unwrap_or(Duration::from_secs(600));
     let learning = section.get("learning", problems).unwrap_or_default();
-    if cameras < 2 {
-        problems.add(section.span_of("surge_cameras"), "`surge_cameras` must be 2 or more: one camera is no surge");
-        return None;
-    }
-    Some(Kind::Surge(Surge { cameras, within, learning }))
+    let many = match (cameras, share) {
+        (Some(_), Some(_)) => {
+            let message = "write `surge_cameras` (a number) or `share` (of all cameras seen), not both";
+            problems.add(section.span_of("share"), message);
+            return None;
+        }
+        (Some(cameras), None) if cameras < 2 => {
+            problems.add(section.span_of("surge_cameras"), "`surge_cameras` must be 2 or more: one camera is no surge");
+            return None;
+        }
+        (None, Some(share)) if !(share > 0.0 && share <= 1.0) => {
+            problems.add(section.span_of("share"), "`share` must be above 0 and at most 1, as in 0.2 for a fifth");
+            return None;
+        }
+        (None, Some(share)) => Many::Share(share),
+        (cameras, None) => Many::Cameras(cameras.unwrap_or(5)),
+    };
+    Some(Kind::Surge(Surge { by, many, within, learning }))
 }
 
 #[derive(Debug, Default)]
 struct Started {
     /// When each camera called it first.
     cameras: BTreeMap<CameraId, (Timestamp, PairId)>,
+    latest: Timestamp,
     found: bool,
-    last: Timestamp,
+    touched: bool,
 }
 
 pub(super) struct Running {
     surge: Surge,
-    destinations: AHashMap<IpAddr, Started>,
-    touched: Vec<IpAddr>,
+    /// First calls since the last look: their names come a moment after them.
+    fresh: Vec<(Timestamp, CameraId, PairId)>,
+    targets: BTreeMap<Target, Started>,
+    known: AHashSet<(CameraId, Target)>,
 }
 
 impl Running {
     pub(super) fn new(surge: Surge) -> Self {
-        Self { surge, destinations: AHashMap::new(), touched: Vec::new() }
+        Self { surge, fresh: Vec::new(), targets: BTreeMap::new(), known: AHashSet::new() }
+    }
+
+    /// Whether a camera calls a target for the first time. A pair's first call is an address's; it may be another
+    /// address of a name or an owner that the camera has called before.
+    fn is_new(&mut self, camera: CameraId, target: &Target) -> bool {
+        if self.surge.by == By::Address {
+            return true;
+        }
+        let key = (camera, target.clone());
+        !self.known.contains(&key) && self.known.len() < MAX_KNOWN && self.known.insert(key)
+    }
+
+    fn enough(&self, ledger: &Ledger) -> usize {
+        match self.surge.many {
+            Many::Cameras(cameras) => cameras as usize,
+            Many::Share(share) => ((ledger.cameras().count() as f64 * share).ceil() as usize).max(2),
+        }
     }
 }
 
 impl Condition for Running {
-    fn observe(&mut self, step: &Step, ledger: &Ledger) {
-        let StepKind::Attempt { pair, first } = step.kind else { return };
-        let began = ledger.began().unwrap_or(step.time);
-        let Some(entry) = ledger.pair_of(pair) else { return };
-        if first && step.time.since(began) >= self.surge.learning {
-            if self.destinations.len() >= MAX_DESTINATIONS && !self.destinations.contains_key(&entry.address) {
-                return;
-            }
-            let started = self.destinations.entry(entry.address).or_default();
-            if started.cameras.len() < MAX_CAMERAS {
-                started.cameras.entry(step.camera).or_insert((step.time, pair));
-                self.touched.push(entry.address);
-            }
-            started.last = step.time;
-        } else if let Some(started) = self.destinations.get_mut(&entry.address) {
-            started.last = step.time;
+    fn takes(&self, kind: StepKind) -> bool {
+        matches!(kind, StepKind::Attempt { first: true, .. })
+    }
+
+    fn observe(&mut self, step: &Step, _: &Ledger) {
+        if let StepKind::Attempt { pair, .. } = step.kind {
+            self.fresh.push((step.time, step.camera, pair));
         }
     }
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        touched.dedup();
-        for address in touched {
-            let Some(started) = self.destinations.get_mut(&address) else { continue };
-            let mut times: Vec<Timestamp> = started.cameras.values().map(|(time, _)| *time).collect();
-            times.sort_unstable();
-            let together = times.windows(self.surge.cameras as usize).any(|some| match some {
-                [first, .., last] => last.since(*first) <= self.surge.within,
-                _ => false,
-            });
-            started.found |= together;
-            if started.found {
-                for (camera, (time, pair)) in &started.cameras {
-                    findings.extend(finding(rule, &self.surge, address, *camera, *pair, *time, times[0], ledger));
+        for (time, camera, id) in std::mem::take(&mut self.fresh) {
+            let Some(pair) = ledger.pair_of(id).filter(|pair| pair.camera == camera) else { continue };
+            let learnt = time.since(ledger.began().unwrap_or(time)) >= self.surge.learning;
+            for target in self.surge.by.targets(pair) {
+                if !self.is_new(camera, &target)
+                    || !learnt
+                    || (self.targets.len() >= MAX_TARGETS && !self.targets.contains_key(&target))
+                {
+                    continue;
+                }
+                let started = self.targets.entry(target).or_default();
+                if started.cameras.len() < MAX_CAMERAS {
+                    started.cameras.entry(camera).or_insert((time, id));
+                    started.touched = true;
+                    started.latest = started.latest.max(time);
                 }
             }
         }
-        // A surge is over when nobody has called the destination for an hour.
-        let over = |started: &Started| now.since(started.last) > Duration::from_secs(3600);
-        let mut ended: Vec<IpAddr> =
-            self.destinations.iter().filter(|(_, started)| over(started)).map(|(address, _)| *address).collect();
-        ended.sort_unstable();
-        for address in ended {
-            let Some(started) = self.destinations.remove(&address).filter(|started| started.found) else { continue };
-            for (camera, (time, pair)) in &started.cameras {
-                let found = finding(rule, &self.surge, address, *camera, *pair, *time, *time, ledger);
-                findings.extend(found.map(|finding| Finding { holds: false, ..finding }));
+        let enough = self.enough(ledger);
+        let surge = &self.surge;
+        self.targets.retain(|target, started| {
+            if std::mem::take(&mut started.touched) {
+                let mut times: Vec<Timestamp> = started.cameras.values().map(|(time, _)| *time).collect();
+                times.sort_unstable();
+                started.found |= times.windows(enough).any(|some| match some {
+                    [first, .., last] => last.since(*first) <= surge.within,
+                    _ => false,
+                });
+                if started.found {
+                    let since = times.first().copied().unwrap_or(now);
+                    let tell = |(camera, (time, pair)): (&CameraId, &(Timestamp, PairId))| {
+                        finding(rule, surge, enough, target, (*camera, *pair), *time, since, ledger)
+                    };
+                    findings.extend(started.cameras.iter().filter_map(tell));
+                }
             }
-        }
+            if !started.found {
+                return now.since(started.latest) <= surge.within;
+            }
+            if now.since(started.latest) <= OVER_AFTER {
+                return true;
+            }
+            let called = started.cameras.values().filter_map(|(_, pair)| Some(ledger.pair_of(*pair)?.last));
+            let going_on = called.max().is_some_and(|last| now.since(last) <= OVER_AFTER);
+            if !going_on {
+                for (camera, (time, pair)) in &started.cameras {
+                    let told = finding(rule, surge, enough, target, (*camera, *pair), *time, *time, ledger);
+                    findings.extend(told.map(|finding| Finding { holds: false, ..finding }));
+                }
+            }
+            going_on
+        });
     }
 }
 
@@ -115,29 +177,31 @@ impl Condition for Running {
 fn finding(
     rule: &Rule,
     surge: &Surge,
-    address: IpAddr,
-    camera: CameraId,
-    pair: PairId,
+    enough: usize,
+    target: &Target,
+    (camera, pair): (CameraId, PairId),
     started: Timestamp,
     since: Timestamp,
     ledger: &Ledger,
 ) -> Option<Finding> {
     let camera = ledger.camera_of(camera).filter(|camera| !camera.behind_router)?;
     let pair = ledger.pair_of(pair)?;
+    let whom = match target {
+        Target::Address(_) => words::destination(pair),
+        other => format!("{other}, at {}", words::destination(pair)),
+    };
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
-        group: GroupKey { kind: "destination", value: address.to_string().into() },
+        group: GroupKey { kind: target.kind(), value: Arc::from(target.to_string()) },
         member: camera.id.as_str().into(),
         since,
         holds: true,
         value: pair.attempts as f64,
         reason: format!(
-            "began to call {} together with others ({} or more within {}), {}",
-            words::destination(pair),
-            surge.cameras,
+            "began to call {whom} together with others ({enough} or more within {}), {}",
             duration_text(surge.within),
-            words::outcome(pair)
+            pair.answer()
         ),
         evidence: json!({
             "started": started, "camera": words::camera_facts(camera), "pair": words::pair_facts(pair),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Condition, Kind, Minute, Rule, Severity, words};
 use crate::alert::{Finding, GroupKey};
-use crate::analyse::{Camera, CameraId, Ledger, Step};
+use crate::analyse::{Camera, CameraId, Ledger, Step, StepKind};
 use crate::device::Certainty;
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ impl Running {
 }
 
 impl Condition for Running {
-    fn takes_steps(&self) -> bool {
+    fn takes(&self, _: StepKind) -> bool {
         false
     }
 

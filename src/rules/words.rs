@@ -21,17 +21,6 @@ pub(super) fn destination(pair: &Pair) -> String {
     }
 }
 
-/// Whether anyone answers.
-pub(super) fn outcome(pair: &Pair) -> &'static str {
-    match (pair.answered + pair.midstream, pair.refused, pair.unanswered) {
-        (0, 0, 0) => "no answer yet",
-        (0, 0, _) => "never answered",
-        (0, _, _) => "refused",
-        (_, 0, 0) => "answered",
-        _ => "sometimes answered",
-    }
-}
-
 pub(super) fn camera_facts(camera: &Camera) -> Value {
     json!({
         "id": camera.id, "addresses": camera.addresses, "mac": camera.mac, "vendor": camera.vendor,

@@ -38,7 +38,7 @@ impl Actor for Caller {
         if answered {
             connection(stage, now, &self.camera, &self.to, (port, self.port), &hello, 200, FAR);
         } else {
-            let sequence = stage.random.next() as u32;
+            let sequence = stage.random.bits() as u32;
             for attempt in 0..=retries {
                 let at = now + ((1 << attempt) - 1) * 1_000_000;
                 syn(stage, at, &self.camera, &self.to, (port, self.port), sequence);
@@ -68,7 +68,7 @@ pub(super) fn connection(
     reply: usize,
     way: u64,
 ) {
-    let (mine, theirs) = (stage.random.next() as u32, stage.random.next() as u32);
+    let (mine, theirs) = (stage.random.bits() as u32, stage.random.bits() as u32);
     syn(stage, at, from, to, ports, mine);
     let back = (ports.1, ports.0);
     let plain = Segment { ports, sequence: 0, ack: None, syn: false, fin: false, rst: false };
@@ -136,7 +136,7 @@ impl Actor for Asker {
     fn wake(&mut self, now: u64, stage: &mut Stage) -> Option<u64> {
         let from = 20_000 + stage.random.below(40_000) as u16;
         let (ask, answer, way) = if let Some((name, address)) = self.name {
-            let id = stage.random.next() as u16;
+            let id = stage.random.bits() as u16;
             (frames::dns(id, name, None), frames::dns(id, name, Some(address)), NEAR)
         } else {
             // RFC 5905: version 4, mode 3 asks, mode 4 answers.
@@ -196,7 +196,7 @@ impl Actor for Person {
         for number in 0..=stage.random.below(5) {
             let at = now + 2 * MS + number * stage.random.below(400 * MS);
             let port = 49_152 + stage.random.below(16_000) as u16;
-            let hello = frames::client_hello(name, stage.random.next().to_be_bytes());
+            let hello = frames::client_hello(name, stage.random.bits().to_be_bytes());
             stage.note(&self.host, &server, Service { protocol: Protocol::Tcp, port: 443 }, 0, true);
             let reply = 2000 + stage.random.below(30_000) as usize;
             connection(stage, at, &self.host, &server, (port, 443), &hello, reply, 8 * MS);

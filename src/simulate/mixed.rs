@@ -178,7 +178,7 @@ impl Speaker {
 /// A TCP connection with one request and its answer.
 fn exchange(stage: &mut Stage, at: u64, client: &Host, server: &Host, port: u16, request: &[u8], answer: &[u8]) {
     let own = 32_768 + stage.random.below(28_000) as u16;
-    let (mine, theirs) = (stage.random.next() as u32, stage.random.next() as u32);
+    let (mine, theirs) = (stage.random.bits() as u32, stage.random.bits() as u32);
     let plain = Segment { ports: (own, port), sequence: mine, ack: None, syn: false, fin: false, rst: false };
     let back = Segment { ports: (port, own), sequence: theirs, ..plain };
     let (after, end) = (mine.wrapping_add(1), mine.wrapping_add(1 + request.len() as u32));

@@ -12,6 +12,7 @@ mod scene;
 mod speech;
 mod writer;
 
+pub use random::Random;
 pub use scenario::{Options, Scenario};
 pub use scene::{Scene, Truth};
 pub use writer::{WriteError, Writer};

@@ -225,6 +225,7 @@ impl Tracker {
         if from_initiator {
             if opens {
                 flow.traffic.retries += 1;
+                flow.retried = true;
             } else if flow.state == State::Pending && !tcp.rst {
                 // What the device acknowledges was sent, though this port did not show it.
                 flow.traffic.one_sided = true;
@@ -274,7 +275,7 @@ impl Tracker {
         let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
         start_tcp(&mut flow, seen, tcp.sequence);
         if flow.outbound && self.tombstones.holds(&key, tcp.sequence, seen.time) {
-            flow.told = true;
+            (flow.told, flow.retried) = (true, true);
             flow.traffic.retries = 1;
         } else {
             tell_attempt(&flow, seen.time, events);
@@ -507,7 +508,8 @@ fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>
             return false;
         }
     }
-    if flow.state == State::Pending && flow.key.protocol() == Protocol::Tcp {
+    // Who did not try again in 30 s does not later: tries come ever more seldom.
+    if flow.state == State::Pending && flow.retried {
         tombstones.bury(&flow.key, flow.sequence, due);
     }
     tell_contact(flow, None, due, events);

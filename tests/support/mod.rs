@@ -1,5 +1,5 @@
 //! What the black-box tests share.
-#![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
+#![allow(dead_code, reason = "each test uses some of it")]
 
 pub mod dnsmasq;
 pub mod frames;

@@ -1,0 +1,179 @@
+//! `kind = "new_destination"`: a camera, or a group of them, calls whom it has not called in its learning time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ahash::AHashSet;
+use serde_json::json;
+
+use super::target::{By, Target};
+use super::{Condition, Kind, Rule, words};
+use crate::alert::{Finding, GroupKey};
+use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
+use crate::settings::{Problems, Section, duration_text};
+use crate::time::Timestamp;
+
+/// Who is known to call whom; what is beyond counts as known, so that it raises nothing.
+const MAX_KNOWN: usize = 1_000_000;
+/// Findings that hold at a time.
+const MAX_FOUND: usize = 10_000;
+/// A destination is new for so long; then it is known.
+const NEW_FOR: Duration = Duration::from_secs(3600);
+
+/// Who learns together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Per {
+    Camera,
+    Site,
+    Tag,
+    All,
+}
+
+/// A new destination, as declared.
+#[derive(Debug, Clone)]
+pub struct NewDestination {
+    by: By,
+    per: Per,
+    learning: Duration,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
+    let by = By::read(section, &[By::Address, By::Owner, By::Country, By::Name], problems);
+    let words = [("camera", Per::Camera), ("site", Per::Site), ("tag", Per::Tag), ("all", Per::All)];
+    let per = section.one_of("per", &words, problems).unwrap_or(Per::Camera);
+    let learning = section.get("learning", problems).unwrap_or(Duration::from_secs(24 * 3600));
+    if learning < Duration::from_secs(60) {
+        problems
+            .add(section.span_of("learning"), "`learning` must be \"1 min\" or more: at the start everything is new");
+        return None;
+    }
+    Some(Kind::NewDestination(NewDestination { by, per, learning }))
+}
+
+/// Cameras that learn together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Group {
+    Camera(CameraId),
+    Site(Arc<str>),
+    Tag(Arc<str>),
+    All,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Camera(_) => f.write_str("it"),
+            Self::Site(site) => write!(f, "any camera of site {site}"),
+            Self::Tag(tag) => write!(f, "any camera tagged {tag}"),
+            Self::All => f.write_str("any camera"),
+        }
+    }
+}
+
+pub(super) struct Running {
+    rule: NewDestination,
+    /// First calls since the last look: their names come a moment after them.
+    fresh: Vec<(Timestamp, CameraId, PairId)>,
+    known: AHashSet<(Group, Target)>,
+    found: BTreeMap<(Group, Target), (Timestamp, CameraId, PairId)>,
+}
+
+impl Running {
+    pub(super) fn new(rule: NewDestination) -> Self {
+        Self { rule, fresh: Vec::new(), known: AHashSet::new(), found: BTreeMap::new() }
+    }
+
+    fn groups(&self, id: CameraId, camera: &Camera) -> Vec<Group> {
+        match self.rule.per {
+            Per::Camera => vec![Group::Camera(id)],
+            Per::Site => camera.site.iter().map(|site| Group::Site(site.as_str().into())).collect(),
+            Per::Tag => camera.tags.iter().map(|tag| Group::Tag(tag.as_str().into())).collect(),
+            Per::All => vec![Group::All],
+        }
+    }
+}
+
+impl Condition for Running {
+    fn takes(&self, kind: StepKind) -> bool {
+        matches!(kind, StepKind::Attempt { first: true, .. })
+    }
+
+    fn observe(&mut self, step: &Step, _: &Ledger) {
+        if let StepKind::Attempt { pair, .. } = step.kind {
+            self.fresh.push((step.time, step.camera, pair));
+        }
+    }
+
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+        for (time, id, pair_id) in std::mem::take(&mut self.fresh) {
+            let Some(pair) = ledger.pair_of(pair_id).filter(|pair| pair.camera == id) else { continue };
+            let Some(camera) = ledger.camera_of(id) else { continue };
+            // A camera learns from when it was first seen, a group from when watching began.
+            let began = if self.rule.per == Per::Camera { camera.first } else { ledger.began().unwrap_or(time) };
+            let learnt = time.since(began) >= self.rule.learning;
+            for group in self.groups(id, camera) {
+                for target in self.rule.by.targets(pair) {
+                    let key = (group.clone(), target);
+                    if self.known.contains(&key) || self.known.len() >= MAX_KNOWN {
+                        continue;
+                    }
+                    self.known.insert(key.clone());
+                    if learnt && self.found.len() < MAX_FOUND {
+                        findings.extend(finding(rule, &self.rule, &key, (time, id, pair_id), true, ledger));
+                        self.found.insert(key, (time, id, pair_id));
+                    }
+                }
+            }
+        }
+        let wanted = &self.rule;
+        self.found.retain(|key, seen| {
+            let holds = now.since(seen.0) < NEW_FOR;
+            if !holds {
+                findings.extend(finding(rule, wanted, key, *seen, false, ledger));
+            }
+            holds
+        });
+    }
+}
+
+fn finding(
+    rule: &Rule,
+    wanted: &NewDestination,
+    (group, target): &(Group, Target),
+    (time, camera, pair): (Timestamp, CameraId, PairId),
+    holds: bool,
+    ledger: &Ledger,
+) -> Option<Finding> {
+    let camera = ledger.camera_of(camera).filter(|camera| !camera.behind_router)?;
+    let pair = ledger.pair_of(pair)?;
+    let what = match wanted.by {
+        By::Address => "an address",
+        By::Name => "a name",
+        By::Owner => "an owner",
+        By::Country => "a country",
+    };
+    let whom = match target {
+        Target::Address(_) => words::destination(pair),
+        other => format!("{other} at {}", words::destination(pair)),
+    };
+    let learning = duration_text(wanted.learning);
+    Some(Finding {
+        rule: rule.name.clone(),
+        severity: rule.severity,
+        group: GroupKey { kind: target.kind(), value: Arc::from(target.to_string()) },
+        member: camera.id.as_str().into(),
+        since: time,
+        holds,
+        value: pair.attempts as f64,
+        reason: format!(
+            "called {whom}, {what} that {group} had not called before (learning time: {learning}), {}",
+            pair.answer()
+        ),
+        evidence: json!({
+            "started": time, "learning_s": wanted.learning.as_secs(), "camera": words::camera_facts(camera),
+            "pair": words::pair_facts(pair),
+        }),
+    })
+}
