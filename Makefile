@@ -31,9 +31,10 @@ eval:
 	scripts/install-deps build
 	cargo bench --locked --bench beats
 
-# The built-in country and owner data; needs npm and zstd.
+# The built-in country and owner data, and MAC prefixes; needs npm and zstd.
 data:
 	scripts/build-geo.py
+	scripts/build-vendors.py
 
 captures: build
 	scripts/make-captures

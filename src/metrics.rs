@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-use crate::analyse::Totals;
+use crate::analyse::{Ledger, Observed, Totals};
 use crate::decode::CAUSES;
+use crate::device::DeviceKind;
+use crate::device::hours::hour_of;
 use crate::geo::SourceInfo;
 use crate::pipeline::{Analysis, FrontStats};
 use crate::rules::Severity;
@@ -77,6 +79,11 @@ pub struct Snapshot {
     pairs: u64,
     names: u64,
     evicted_pairs: u64,
+    devices: Vec<(DeviceKind, u64)>,
+    devices_left_out: u64,
+    devices_evicted: u64,
+    coverage: [u64; 3],
+    register: [u64; 4],
     firing: BTreeMap<Severity, u64>,
     alerts_left_out: u64,
     geo: Vec<SourceInfo>,
@@ -103,6 +110,11 @@ impl Snapshot {
         self.pairs = ledger.pair_count() as u64;
         self.names = ledger.name_count() as u64;
         self.evicted_pairs = ledger.evicted_pairs();
+        self.devices = ledger.inventory().kinds().to_vec();
+        self.devices_left_out = ledger.inventory().left_out();
+        self.devices_evicted = ledger.inventory().evicted();
+        self.coverage = coverage_of(ledger, hour_of(analysis.now()) - 1);
+        self.register = crate::report::inventory::counts(ledger);
         self.firing = analysis.alert_book().firing();
         self.alerts_left_out = analysis.alert_book().left_out();
         self.geo = ledger.geo().sources();
@@ -136,6 +148,24 @@ impl Snapshot {
     }
 }
 
+/// Cameras that in an hour were observed, silent, or not observable.
+fn coverage_of(ledger: &Ledger, hour: i64) -> [u64; 3] {
+    let mut counts = [0; 3];
+    for (_, camera) in ledger.cameras().filter(|(_, camera)| camera.kind.is_watched()) {
+        let observed = match ledger.device_of(camera) {
+            Some((_, device)) => ledger.coverage().of(device, hour),
+            None => Observed::NetworkUnseen,
+        };
+        let at = match observed {
+            Observed::Observed => 0,
+            Observed::Silent => 1,
+            _ => 2,
+        };
+        counts[at] += 1;
+    }
+    counts
+}
+
 fn each(snapshot: &Snapshot, values: &mut Values<'_>, value: fn(&InterfaceSnapshot) -> u64) {
     for interface in &snapshot.interfaces {
         values(&[&interface.name], value(interface) as f64);
@@ -161,7 +191,7 @@ const fn gauge(
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 27] = [
+pub const FAMILIES: [Family; 34] = [
     gauge("camwatch_build_info", &["version"], "1, with the version as a label.", |_, v| {
         v(&[env!("CARGO_PKG_VERSION")], 1.0);
     }),
@@ -232,6 +262,41 @@ pub const FAMILIES: [Family; 27] = [
         v(&[], s.totals.dns_questions as f64);
     }),
     gauge("camwatch_cameras", &[], "Cameras seen.", |s, v| v(&[], s.camera_count as f64)),
+    gauge("camwatch_devices", &["kind"], "Devices seen inside, by what they are.", |s, v| {
+        s.devices.iter().for_each(|(kind, count)| v(&[kind.word()], *count as f64));
+    }),
+    counter("camwatch_devices_left_out_total", &[], "Sightings of devices for which there was no room.", |s, v| {
+        v(&[], s.devices_left_out as f64);
+    }),
+    counter(
+        "camwatch_presence_left_out_total",
+        &["interface"],
+        "Packets of senders for whom there was no room among those whose presence is told.",
+        |s, v| each(s, v, |i| i.front.senders_left_out),
+    ),
+    counter("camwatch_devices_evicted_total", &[], "Devices of which nothing was known that made room.", |s, v| {
+        v(&[], s.devices_evicted as f64);
+    }),
+    counter(
+        "camwatch_recognised_left_out_total",
+        &["interface"],
+        "How often there was no room to watch a camera that showed itself by what it said.",
+        |s, v| each(s, v, |i| i.front.track.learned_left_out),
+    ),
+    gauge(
+        "camwatch_cameras_coverage",
+        &["state"],
+        "Cameras that were observed, silent, or not observable in the last whole hour.",
+        |s, v| {
+            for (state, count) in ["observed", "silent", "not_observable"].iter().zip(s.coverage) {
+                v(&[state], count as f64);
+            }
+        },
+    ),
+    gauge("camwatch_register", &["list"], "Cameras by whether they are registered and were seen.", |s, v| {
+        let lists = ["seen_registered", "seen_unregistered", "not_seen", "not_observable"];
+        lists.iter().zip(s.register).for_each(|(list, count)| v(&[list], count as f64));
+    }),
     gauge("camwatch_pairs", &[], "Pairs of a camera and a destination in the ledger.", |s, v| v(&[], s.pairs as f64)),
     gauge("camwatch_names", &[], "Names that cameras used.", |s, v| v(&[], s.names as f64)),
     counter("camwatch_ledger_evicted_pairs_total", &[], "Pairs that left because the ledger was full.", |s, v| {

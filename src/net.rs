@@ -5,10 +5,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// An IEEE 802 MAC address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
+/// As one word, where the derived one would feed a length and six bytes.
+impl std::hash::Hash for Mac {
+    #[inline]
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(self.bits());
+    }
+}
+
 impl Mac {
+    /// The address in the lower 48 bits.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
     /// Whether the group bit is set (multicast or broadcast): never a device's own address.
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 == 1
@@ -59,6 +74,50 @@ impl FromStr for Mac {
 impl serde::Serialize for Mac {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// The part of the network in which an address is one device's: all of it, or a VLAN, or what one interface shows.
+///
+/// Written behind an address as zones are (RFC 4007, section 11): `10.0.0.5%vlan12`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Segment {
+    /// Addresses are told apart by themselves alone.
+    #[default]
+    Whole,
+    /// An 802.1Q VLAN, by its identifier; 0 for frames without a tag.
+    Vlan(u16),
+    /// A capture interface, by its number.
+    Interface(u16),
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Vlan(id) => write!(f, "vlan{id}"),
+            Self::Interface(number) => write!(f, "if{number}"),
+        }
+    }
+}
+
+impl Segment {
+    /// A number of its own in the lower 17 bits.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        match self {
+            Self::Whole => 0,
+            Self::Vlan(id) => id as u64 + 1,
+            Self::Interface(number) => number as u64 | 0x1_0000,
+        }
+    }
+
+    /// An address as it is written within this segment.
+    pub fn scoped(self, address: IpAddr) -> String {
+        match self {
+            Self::Whole => address.to_string(),
+            other => format!("{address}%{other}"),
+        }
     }
 }
 

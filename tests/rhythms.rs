@@ -10,7 +10,7 @@ use std::time::Duration;
 use camwatch::alert::Alert;
 use camwatch::config::Config;
 use camwatch::geo::Geo;
-use camwatch::net::{Protocol, Service};
+use camwatch::net::{Protocol, Segment, Service};
 use camwatch::pipeline::{Analysis, Batch};
 use camwatch::simulate::Random;
 use camwatch::time::Timestamp;
@@ -151,7 +151,7 @@ fn far_away(last: u8) -> IpAddr {
 }
 
 fn event(second: u64, kind: EventKind) -> Event {
-    Event { time: START + Duration::from_secs(second), device: CAMERA, mac: None, kind }
+    Event { time: START + Duration::from_secs(second), segment: Segment::Whole, device: CAMERA, mac: None, kind }
 }
 
 fn service() -> Service {
@@ -173,9 +173,9 @@ fn analysed(events: Vec<Event>, hours: u64) -> Analysis {
     let mut analysis = Analysis::new(&config, Arc::new(Geo::built_in()));
     for event in events {
         let now = event.time;
-        analysis.take(&Batch { events: vec![event], now });
+        analysis.take(&Batch { events: vec![event], now, ..Batch::default() });
     }
-    analysis.take(&Batch { events: Vec::new(), now: START + Duration::from_secs(hours * 3600) });
+    analysis.take(&Batch { events: Vec::new(), now: START + Duration::from_secs(hours * 3600), ..Batch::default() });
     analysis.finish();
     analysis
 }
@@ -266,14 +266,14 @@ fn late_events_reset_nothing_and_a_capture_that_steps_back_starts_anew() {
     for event in events {
         // A late line of a log moves nothing but its own time.
         let now = event.time.max(analysis.now());
-        analysis.take(&Batch { events: vec![event], now });
+        analysis.take(&Batch { events: vec![event], now, ..Batch::default() });
     }
     let score = |analysis: &Analysis| {
         let (_, pair) = analysis.ledger().pairs().next().unwrap();
         pair.beat.score(START + Duration::from_secs(220 * 60)).unwrap().score
     };
     assert!((score(&analysis) - score(&in_order)).abs() < 1e-9);
-    analysis.take(&Batch { events: vec![call(0)], now: START });
+    analysis.take(&Batch { events: vec![call(0)], now: START, ..Batch::default() });
     let (_, pair) = analysis.ledger().pairs().next().unwrap();
     assert_eq!(pair.beat.events(), 1);
 }

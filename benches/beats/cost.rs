@@ -10,7 +10,7 @@ use camwatch::analyse::beat::Beat;
 use camwatch::analyse::{Ledger, LedgerLimits, Pair, PairId};
 use camwatch::device::WatchList;
 use camwatch::geo::Geo;
-use camwatch::net::{Protocol, Service};
+use camwatch::net::{Protocol, Segment, Service};
 use camwatch::time::Timestamp;
 use camwatch::track::{Event, EventKind};
 
@@ -102,7 +102,13 @@ fn ledger(out: &mut String, pairs: u64) {
             let device = IpAddr::V4(Ipv4Addr::from(0x0a14_0000 + (pair % cameras) as u32));
             let destination = IpAddr::V4(Ipv4Addr::from(0x3000_0000 + pair as u32));
             let time = START + Duration::from_secs(round * 60) + Duration::from_micros(pair);
-            let event = Event { time, device, mac: None, kind: EventKind::Attempt { destination, service } };
+            let event = Event {
+                time,
+                segment: Segment::Whole,
+                device,
+                mac: None,
+                kind: EventKind::Attempt { destination, service },
+            };
             black_box(ledger.take(&event));
         }
     }

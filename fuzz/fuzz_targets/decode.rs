@@ -22,6 +22,7 @@ fuzz_target!(|input: &[u8]| {
     let frame = |data| Frame {
         time: Timestamp::default(),
         link: LinkType(u16::from_le_bytes(*link)),
+        interface: 0,
         wire_len: input.len() as u32,
         data,
     };

@@ -1,12 +1,13 @@
 //! A watched device, as the ledger keeps it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::beat::Beat;
 use super::pair::PairId;
-use crate::device::{self, DeviceKind, Vendors};
-use crate::net::{Mac, Service};
+use crate::device::{self, DeviceId, DeviceKind, Vendors};
+use crate::net::{Mac, Segment, Service};
 use crate::time::Timestamp;
 
 /// A camera's place in the ledger. Stays valid as long as the ledger lives; places are not used again.
@@ -17,7 +18,9 @@ pub struct CameraId(pub(super) u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
     Mac(Mac),
-    Address(IpAddr),
+    /// As the inventory knows it, by a serial number.
+    Device(DeviceId),
+    Address(Segment, IpAddr),
 }
 
 /// Addresses kept of one device.
@@ -32,10 +35,12 @@ pub struct Camera {
     pub id: String,
     /// The addresses it called from, first seen first; at most 16.
     pub addresses: Vec<IpAddr>,
+    /// Where in the network it is.
+    pub segment: Segment,
     /// The MAC address by which it is known.
     pub mac: Option<Mac>,
-    /// The maker, by the MAC prefix.
-    pub vendor: Option<&'static str>,
+    /// The maker, by the MAC prefix, else by what the device says.
+    pub vendor: Option<Cow<'static, str>>,
     /// What it is.
     pub kind: DeviceKind,
     /// The configured name.
@@ -44,6 +49,10 @@ pub struct Camera {
     pub site: Option<String>,
     /// The configured tags.
     pub tags: Vec<String>,
+    /// Its number in the register of assets.
+    pub asset: Option<String>,
+    /// The destinations that it is there to call, by the register.
+    pub expected_destinations: Vec<String>,
     /// Whether it was configured, not only recognised.
     pub configured: bool,
     /// It was recognised by the MAC of what turned out to be a router: it is no camera.
@@ -83,32 +92,34 @@ pub struct Camera {
 impl Camera {
     pub(super) fn new(
         identity: Identity,
+        segment: Segment,
         address: IpAddr,
         configured: Option<&device::Camera>,
         now: Timestamp,
     ) -> Self {
         let mac = match identity {
             Identity::Mac(mac) => Some(mac),
-            Identity::Address(_) => None,
+            Identity::Device(_) | Identity::Address(..) => None,
         };
         let vendor = mac.and_then(|mac| Vendors::built_in().of(mac));
-        let one = configured.filter(|camera| camera.is_one_device());
-        let name = one.and_then(|camera| camera.name.clone());
-        let id = name.clone().unwrap_or_else(|| mac.map_or_else(|| address.to_string(), |mac| mac.to_string()));
-        Self {
+        let name = name_of(configured);
+        let id = name.clone().unwrap_or_else(|| mac.map_or_else(|| segment.scoped(address), |mac| mac.to_string()));
+        let mut camera = Self {
             id,
             addresses: vec![address],
+            segment,
             mac,
-            vendor: vendor.map(|vendor| vendor.name),
-            kind: match (configured, vendor) {
-                (Some(camera), _) => camera.kind,
-                (None, Some(vendor)) if vendor.cameras_only => DeviceKind::Camera,
-                (None, _) => DeviceKind::Unknown,
+            vendor: vendor.map(|vendor| Cow::Borrowed(vendor.name)),
+            kind: match vendor {
+                Some(vendor) if vendor.cameras_only => DeviceKind::Camera,
+                _ => DeviceKind::Unknown,
             },
             name,
-            site: configured.and_then(|camera| camera.site.clone()),
-            tags: configured.map(|camera| camera.tags.clone()).unwrap_or_default(),
-            configured: configured.is_some(),
+            site: None,
+            tags: Vec::new(),
+            asset: None,
+            expected_destinations: Vec::new(),
+            configured: false,
             behind_router: false,
             attempts: 0,
             overseas_attempts: 0,
@@ -125,6 +136,21 @@ impl Camera {
             last: now,
             overseas_beat: Beat::default(),
             last_pair: None,
+        };
+        camera.configure(configured);
+        camera
+    }
+
+    /// Takes what is configured or registered of it now. By which name it was first known stays its id.
+    pub(super) fn configure(&mut self, configured: Option<&device::Camera>) {
+        self.name = name_of(configured);
+        self.site = configured.and_then(|camera| camera.site.clone());
+        self.tags = configured.map(|camera| camera.tags.clone()).unwrap_or_default();
+        self.asset = configured.and_then(|camera| camera.asset.clone());
+        self.expected_destinations = configured.map(|camera| camera.expected_destinations.clone()).unwrap_or_default();
+        self.configured = configured.is_some();
+        if let Some(camera) = configured {
+            self.kind = camera.kind;
         }
     }
 
@@ -147,4 +173,9 @@ impl Camera {
             self.internal_services.insert(service, 1);
         }
     }
+}
+
+/// The configured name, where it is this device's and not a range's.
+fn name_of(configured: Option<&device::Camera>) -> Option<String> {
+    configured.filter(|camera| camera.is_one_device()).and_then(|camera| camera.name.clone())
 }

@@ -7,13 +7,15 @@ use ahash::AHashMap;
 
 use super::beat::{Beat, Listened};
 use super::camera::{Camera, CameraId, Identity};
+use super::coverage::Coverage;
 use super::name::{NameId, NamePair, NameRhythm, NameTable, RhythmId};
 use super::pair::{Answer, Pair, PairId};
-use crate::device::WatchList;
+use crate::device::facts::names;
+use crate::device::{Device, DeviceId, Inventory, WatchList};
 use crate::geo::{Class, Geo, Place};
-use crate::net::{Mac, Protocol};
+use crate::net::{Mac, Protocol, Segment};
 use crate::time::Timestamp;
-use crate::track::{Event, EventKind, NameSeen, Outcome};
+use crate::track::{Event, EventKind, NameKind, NameSeen, Outcome};
 
 /// How much the ledger may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +26,13 @@ pub struct LedgerLimits {
     pub pairs: usize,
     /// Names; later ones are counted and left out.
     pub names: usize,
+    /// Devices in the inventory; later ones are counted and left out.
+    pub devices: usize,
 }
 
 impl Default for LedgerLimits {
     fn default() -> Self {
-        Self { cameras: 65_536, pairs: 1_000_000, names: 262_144 }
+        Self { cameras: 65_536, pairs: 1_000_000, names: 262_144, devices: 65_536 }
     }
 }
 
@@ -138,6 +142,8 @@ pub struct Ledger {
     scored: Vec<BeatKey>,
     /// Places of destinations, looked up once each.
     places: AHashMap<IpAddr, Arc<Place>>,
+    inventory: Inventory,
+    coverage: Coverage,
     totals: Totals,
     evicted_pairs: u64,
     cameras_left_out: u64,
@@ -146,10 +152,13 @@ pub struct Ledger {
 }
 
 const EVICTION_SAMPLE: usize = 16;
+/// An hour that lost more than this share of its packets is not observable.
+const DEFAULT_MAX_LOSS: f64 = 0.01;
 
 impl Ledger {
     /// An empty ledger.
     pub fn new(watch: Arc<WatchList>, geo: Arc<Geo>, limits: LedgerLimits) -> Self {
+        let inventory = Inventory::new(limits.devices, watch.router_addresses);
         Self {
             watch,
             geo,
@@ -163,6 +172,8 @@ impl Ledger {
             listened: Vec::new(),
             scored: Vec::new(),
             places: AHashMap::new(),
+            inventory,
+            coverage: Coverage::new(DEFAULT_MAX_LOSS),
             totals: Totals::default(),
             evicted_pairs: 0,
             cameras_left_out: 0,
@@ -174,7 +185,22 @@ impl Ledger {
     /// Takes a new configuration: what was counted stays, places are looked up anew.
     pub fn reconfigure(&mut self, watch: Arc<WatchList>, geo: Arc<Geo>) {
         self.watch = watch;
+        self.inventory.set_router_addresses(self.watch.router_addresses);
+        for camera in &mut self.cameras {
+            let address = camera.addresses.last().copied();
+            camera.configure(address.and_then(|address| self.watch.configured(address, camera.mac)));
+        }
         self.set_geo(geo);
+    }
+
+    /// Takes the share of packets (0 to 1) above which an hour that lost them is not observable.
+    pub fn set_max_loss(&mut self, max_loss: f64) {
+        self.coverage.set_max_loss(max_loss);
+    }
+
+    /// Notes how the capture went up to `now`: see [`Coverage::capture`].
+    pub fn capture(&mut self, now: Timestamp, frames: u64, lost: u64, down: bool) {
+        self.coverage.capture(now, frames, lost, down);
     }
 
     /// Takes new country and owner data. What was counted under the old stays counted so.
@@ -192,8 +218,22 @@ impl Ledger {
             self.unmask_router(mac);
             return None;
         }
-        let camera = self.camera(event)?;
         let time = event.time;
+        match &event.kind {
+            EventKind::Sighting(sighting) => {
+                let id = self.inventory.take(event.segment, sighting, time)?;
+                self.recognise(id, time);
+                return None;
+            }
+            EventKind::Present { link } => {
+                self.coverage.present(event.segment, event.device, time);
+                let id = self.inventory.present(event.segment, event.device, *link, time)?;
+                self.recognise(id, time);
+                return None;
+            }
+            _ => {}
+        }
+        let camera = self.camera(event)?;
         self.began.get_or_insert(time);
         let kind = match &event.kind {
             EventKind::Attempt { destination, service } => {
@@ -236,7 +276,7 @@ impl Ledger {
                 let name = self.name(camera, event.device, seen, time)?;
                 seen.asked.then_some(StepKind::Asked { name })?
             }
-            EventKind::Router => return None,
+            EventKind::Router | EventKind::Sighting(_) | EventKind::Present { .. } => return None,
         };
         Some(Step { time, camera, kind })
     }
@@ -372,10 +412,20 @@ impl Ledger {
         }
         let id = self.names.take(camera, client, seen, time)?;
         // What is said in a connection belongs to the attempt, which is an event already.
-        if seen.asked && seen.kind == crate::track::NameKind::Dns {
+        if seen.asked && seen.kind == NameKind::Dns {
             self.listened.extend(self.names.event(id, time).map(BeatKey::Name));
         }
-        let name = self.names.names.get(id.0 as usize)?.name.clone();
+        let entry = self.names.names.get(id.0 as usize)?;
+        let (name, known) = (entry.name.clone(), NameKind::ALL.iter().map(|kind| entry.asked(*kind)).sum::<u64>() > 1);
+        // Whose cloud it is of tells the maker, if the device is a camera.
+        if seen.asked && !known {
+            for sighting in names::of_name(&name) {
+                let device = self.cameras.get(camera.0 as usize).and_then(|camera| self.device_of(camera));
+                if let Some((device, _)) = device {
+                    self.inventory.learn(device, &sighting, time);
+                }
+            }
+        }
         for &address in &seen.addresses {
             if let Some(pair) = self.pair_index.get(&(camera, address))
                 && let Some(Some(pair)) = self.pairs.get_mut(pair.0 as usize)
@@ -387,23 +437,82 @@ impl Ledger {
     }
 
     fn camera(&mut self, event: &Event) -> Option<CameraId> {
-        let identity = match event.mac {
+        let id = self.camera_at(event.segment, event.device, event.mac, event.time)?;
+        self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
+        Some(id)
+    }
+
+    /// The camera that a device is: by its MAC address, else as the inventory knows it, else by its address.
+    fn camera_at(&mut self, segment: Segment, address: IpAddr, mac: Option<Mac>, time: Timestamp) -> Option<CameraId> {
+        let by_address = Identity::Address(segment, address);
+        let identity = match mac {
             Some(mac) => Identity::Mac(mac),
-            None => Identity::Address(event.device),
+            None => match self.inventory.identified_at(segment, address) {
+                Some((_, Device { mac: Some(mac), .. })) => Identity::Mac(*mac),
+                Some((id, _)) => Identity::Device(id),
+                None => by_address,
+            },
         };
         if let Some(&id) = self.camera_index.get(&identity) {
-            self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
+            return Some(id);
+        }
+        // What it did before more than its address was known stays its own.
+        if identity != by_address
+            && let Some(id) = self.camera_index.remove(&by_address)
+        {
+            self.camera_index.insert(identity, id);
+            if let (Identity::Mac(mac), Some(camera)) = (identity, self.cameras.get_mut(id.0 as usize)) {
+                camera.mac = camera.mac.or(Some(mac));
+            }
             return Some(id);
         }
         if self.cameras.len() >= self.limits.cameras {
             self.cameras_left_out += 1;
             return None;
         }
-        let configured = self.watch.configured(event.device, event.mac);
+        let own_mac = match identity {
+            Identity::Mac(mac) => Some(mac),
+            _ => None,
+        };
+        let configured = self.watch.configured(address, own_mac);
         let id = CameraId(self.cameras.len() as u32);
-        self.cameras.push(Camera::new(identity, event.device, configured, event.time));
+        self.cameras.push(Camera::new(identity, segment, address, configured, time));
         self.camera_index.insert(identity, id);
+        if let Some((device, _)) = self.inventory.at(segment, address) {
+            self.describe(id, device);
+        }
         Some(id)
+    }
+
+    /// A device that shows to be a camera is one, though it has called nobody yet.
+    fn recognise(&mut self, id: DeviceId, time: Timestamp) {
+        let Some(device) = self.inventory.device(id) else { return };
+        let Some(address) = device.address() else { return };
+        let (segment, mac) = (device.segment, device.mac_at(address));
+        let by_prefix = self.watch.vendors && device.has_camera_makers_mac();
+        let by_facts = self.watch.facts && device.kind().is_watched();
+        if !by_prefix && !by_facts && self.watch.configured(address, mac).is_none() {
+            return;
+        }
+        if let Some(camera) = self.camera_at(segment, address, mac, time)
+            && let Some(entry) = self.cameras.get_mut(camera.0 as usize)
+        {
+            entry.seen(address, time);
+            self.describe(camera, id);
+        }
+    }
+
+    /// Takes over what is known of a device, where nobody has configured it.
+    fn describe(&mut self, camera: CameraId, id: DeviceId) {
+        let Some(device) = self.inventory.device(id) else { return };
+        let Some(camera) = self.cameras.get_mut(camera.0 as usize) else { return };
+        if !camera.configured && device.kind() != crate::device::DeviceKind::Unknown {
+            camera.kind = device.kind();
+        }
+        if camera.vendor.is_none() {
+            let maker = device.profile(None).maker.map(|held| held.value.to_owned());
+            camera.vendor = maker.map(std::borrow::Cow::Owned);
+        }
     }
 
     /// The pair of a camera and a destination, made if new. None for internal destinations, which are only counted,
@@ -475,6 +584,30 @@ impl Ledger {
         {
             camera.behind_router = !camera.configured;
         }
+        self.inventory.is_a_router(mac);
+    }
+
+    /// The device that a camera is, as far as the inventory knows it.
+    pub fn device_of(&self, camera: &Camera) -> Option<(DeviceId, &Device)> {
+        if let Some(mac) = camera.mac.filter(|_| !camera.behind_router) {
+            return self.inventory.id_of_mac(mac);
+        }
+        self.inventory.at(camera.segment, *camera.addresses.last()?)
+    }
+
+    /// Every device that was seen, watched or not.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Which devices could be observed when.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// Who is watched by configuration or register.
+    pub fn watch_list(&self) -> &WatchList {
+        &self.watch
     }
 
     /// When the first event came: before, nobody watched.

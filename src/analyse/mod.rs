@@ -5,11 +5,13 @@
 
 pub mod beat;
 mod camera;
+mod coverage;
 mod ledger;
 mod name;
 mod pair;
 
 pub use camera::{Camera, CameraId};
+pub use coverage::{Coverage, HourCounts, Observed};
 pub use ledger::{BeatKey, Ledger, LedgerLimits, Step, StepKind, Totals};
 pub use name::{NameId, NameKinds, NamePair, NameRhythm, RhythmId};
 pub use pair::{Answer, Pair, PairId, PairName};

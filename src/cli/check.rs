@@ -29,6 +29,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     }
+    let bad_rows = config.register.iter().flat_map(|register| &register.errors).inspect(|error| eprintln!("{error}"));
+    if bad_rows.count() > 0 {
+        return Ok(ExitCode::FAILURE);
+    }
     std::io::stdout().write_all(config.effective().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

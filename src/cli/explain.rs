@@ -4,11 +4,9 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use super::read::{open_geo, progress_bar};
+use super::read::{read_files, tell_damages};
 use super::watching::Watching;
-use crate::pipeline;
 use crate::report::explain;
 
 /// What `explain` takes.
@@ -29,20 +27,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (destination, files) = split(&arguments.words);
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let config = arguments.watching.config()?;
-    let geo = Arc::new(open_geo(&config)?);
-    let bar = progress_bar();
-    let reading = pipeline::read::read(&files, &config, geo, |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    let reading = read_files(&files, &config)?;
     let now = reading.capture.last.unwrap_or_default();
     let text = explain::text(reading.analysis.ledger(), now, &arguments.camera, destination)?;
     std::io::stdout().write_all(text.as_bytes())?;
-    for damage in &reading.capture.damages {
-        eprintln!("camwatch: {damage}");
-    }
-    Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(tell_damages(&reading))
 }
 
 /// The destination, if the first of several words is one, and the files.

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod cameras;
 mod check;
 mod explain;
 mod read;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Analyse capture files and print who called abroad.
     Read(read::Arguments),
+    /// List the devices in capture files: cameras, recorders and others, with the reason, against the register.
+    Cameras(cameras::Arguments),
     /// Say why a camera's calls do or don't show a rhythm.
     Explain(explain::Arguments),
     /// Watch interfaces, until stopped.
@@ -37,6 +40,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Read(arguments) => read::run(&arguments),
+        Command::Cameras(arguments) => cameras::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::geo::{Geo, GeoError};
 use crate::lookup::{LookupOptions, ReverseLookup};
 use crate::pipeline;
+use crate::pipeline::read::Reading;
 use crate::report::{Document, summary};
 
 /// What `read` takes.
@@ -33,13 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.watching.config()?;
-    let geo = Arc::new(open_geo(&config)?);
-    let bar = progress_bar();
-    let reading = pipeline::read::read(&arguments.files, &config, geo, |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    let reading = read_files(&arguments.files, &config)?;
     let mut alerts = reading.analysis.alerts();
     if let Some(options) = config.lookup {
         look_up(options, &mut alerts)?;
@@ -55,10 +50,27 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         out.write_all(summary::text(&reading.capture, ledger, &alerts, now_s).as_bytes())?;
     }
     out.flush()?;
+    Ok(tell_damages(&reading))
+}
+
+/// Reads files to their end, with a bar where someone watches.
+pub(super) fn read_files(files: &[PathBuf], config: &Config) -> anyhow::Result<Reading> {
+    let geo = Arc::new(open_geo(config)?);
+    let bar = progress_bar();
+    let reading = pipeline::read::read(files, config, geo, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    Ok(reading)
+}
+
+/// Says where files are damaged, and exits with 1 then.
+pub(super) fn tell_damages(reading: &Reading) -> ExitCode {
     for damage in &reading.capture.damages {
         eprintln!("camwatch: {damage}");
     }
-    Ok(if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if reading.capture.damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Asks who the destinations of alerts claim to be.

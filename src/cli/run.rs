@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::read::open_geo;
 use crate::alert::Transition;
 use crate::config::{Config, LogConfig};
+use crate::device::Register;
 use crate::lookup::ReverseLookup;
 use crate::pipeline::live::{Live, Sink};
 use crate::web;
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
     #[arg(long, short, value_name = "FILE")]
     config: PathBuf,
 }
+
+/// How often the register is looked at for a change.
+const REGISTER_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Where alerts go: opened anew when the configuration is, so that the file can be rotated.
 type Output = Arc<Mutex<Box<dyn Write + Send>>>;
@@ -56,6 +60,8 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let geo = Arc::new(open_geo(&config)?);
+    let config_register = config.register.clone();
+    tell_register_errors(config_register.as_ref());
     let output: Output = Arc::new(Mutex::new(open_output(&config.alerts_output)?));
     let lookup: Lookup = Arc::new(tokio::sync::Mutex::new(config.lookup.map(ReverseLookup::new).transpose()?));
     let (queue, transitions) = mpsc::channel(QUEUE);
@@ -67,12 +73,18 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
             stopped.await.unwrap_or_default();
         }))
     });
+    let mut register = config_register;
+    let mut register_watch = tokio::time::interval(REGISTER_EVERY);
     let mut watchdog = tokio::time::interval(std::time::Duration::from_secs(1));
     let ended_early = loop {
         tokio::select! {
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break false,
-            _ = hangup.recv() => reload(path, &live, &output, &lookup).await,
+            _ = hangup.recv() => reload(path, &live, &output, &lookup, &mut register).await,
+            _ = register_watch.tick() => if register.as_ref().is_some_and(Register::has_changed) {
+                info!("the register has changed");
+                reload(path, &live, &output, &lookup, &mut register).await;
+            },
             _ = watchdog.tick() => if !live.is_alive() { break true },
         }
     };
@@ -92,7 +104,14 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup) {
+/// Logs which rows of the register were not taken.
+fn tell_register_errors(register: Option<&Register>) {
+    for error in register.iter().flat_map(|register| &register.errors) {
+        warn!("{error}");
+    }
+}
+
+async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup, register: &mut Option<Register>) {
     let reloaded = Config::load(path).map_err(anyhow::Error::from).and_then(|config| {
         let geo = open_geo(&config)?;
         let alerts = open_output(&config.alerts_output)?;
@@ -102,11 +121,18 @@ async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup) {
     match reloaded {
         Ok((config, geo, alerts, lookups)) => {
             *lookup.lock().await = lookups;
+            tell_register_errors(config.register.as_ref());
+            register.clone_from(&config.register);
             *output.lock().unwrap_or_else(PoisonError::into_inner) = alerts;
             live.reconfigure(config, Arc::new(geo));
             info!("the configuration was read anew");
         }
-        Err(error) => error!("the old configuration stays in force: {error:#}"),
+        Err(error) => {
+            if let Some(register) = register {
+                register.pass_over_change();
+            }
+            error!("the old configuration stays in force: {error:#}");
+        }
     }
 }
 

@@ -37,7 +37,10 @@ pub(super) struct Arguments {
     /// Retries of each unanswered attempt.
     #[arg(long, default_value_t = 0)]
     retries: u32,
-    /// onset: the minute in which the calls begin.
+    /// mixed: every device has another address in the second half.
+    #[arg(long)]
+    readdress: bool,
+    /// onset: the minute in which the calls begin; silence: in which a camera stops.
     #[arg(long, default_value_t = 30)]
     at: u64,
     /// office: people at their desks.
@@ -61,6 +64,10 @@ enum Which {
     Quiet,
     /// Quiet, and from a given minute on Fiumicino.
     Onset,
+    /// Cameras of three makers, recorders, office machines and a router, each speaking its protocols.
+    Mixed,
+    /// Quiet, and from a given minute on one camera says nothing any more.
+    Silence,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -82,6 +89,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Which::Office => Scenario::Office,
         Which::Quiet => Scenario::Quiet,
         Which::Onset => Scenario::Onset,
+        Which::Mixed => Scenario::Mixed,
+        Which::Silence => Scenario::Silence,
     };
     let cameras = arguments.cameras.unwrap_or(if scenario == Scenario::Office { 5 } else { 140 });
     if arguments.rate == 0 || arguments.rate > 3_600_000 || cameras > 65_000 || arguments.retries > 6 {
@@ -101,6 +110,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         start: Timestamp::from_nanos(i64::try_from(start.as_nanosecond())?),
         at_minute: arguments.at,
         people: arguments.people,
+        readdress: arguments.readdress,
         snaplen: arguments.snaplen,
     };
     simulate(scenario, &options, &arguments.output)?;

@@ -1,6 +1,6 @@
 //! The arguments that `read` and `explain` share: whom to watch, and what is home.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::geo::Country;
@@ -28,14 +28,20 @@ enum Watch {
 impl Watching {
     /// The configuration file, or the default, with what the arguments say.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        let mut config = match &self.config {
-            Some(path) => Config::load(path)?,
-            None => Config::default(),
-        };
+        let mut config = load_config(self.config.as_deref())?;
         config.watch.all |= self.watch == Watch::All;
         if !self.home.is_empty() {
             config.home.clone_from(&self.home);
         }
         Ok(config)
     }
+}
+
+/// The configuration, or the default one; says which rows of its register were not taken.
+pub(super) fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    let config = path.map(Config::load).transpose()?.unwrap_or_default();
+    for error in config.register.iter().flat_map(|register| &register.errors) {
+        eprintln!("camwatch: {error}");
+    }
+    Ok(config)
 }

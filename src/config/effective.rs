@@ -2,8 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::Config;
-use crate::device::DeviceKind;
+use super::{Config, SiteBy};
 
 pub(super) fn text(config: &Config) -> String {
     let mut out = String::new();
@@ -32,15 +31,37 @@ fn list(values: impl IntoIterator<Item = impl Display>) -> String {
 }
 
 fn write(out: &mut String, config: &Config) -> std::fmt::Result {
-    let Config { home, internal, capture, watch, cameras, geo, limits, alerts_output, lookup, http_listen, log, rules } =
-        config;
+    let Config {
+        home,
+        internal,
+        capture,
+        watch,
+        cameras,
+        register,
+        device,
+        geo,
+        limits,
+        alerts_output,
+        lookup,
+        http_listen,
+        log,
+        rules,
+    } = config;
     writeln!(out, "home = {}\ninternal = {}\n", list(home), list(internal))?;
     writeln!(out, "[capture]\ninterfaces = {}", list(&capture.interfaces))?;
     writeln!(out, "promiscuous = {}\nsnaplen = {}", capture.promiscuous, capture.snaplen)?;
     writeln!(out, "ring = {}\nfilter = {}", capture.ring_bytes, quoted(&capture.filter))?;
     writeln!(out, "vxlan_ports = {:?}\n", capture.vxlan_ports)?;
-    writeln!(out, "[watch]\nall = {}\nvendors = {}", watch.all, watch.vendors)?;
+    writeln!(out, "[watch]\nall = {}\nvendors = {}\nfacts = {}", watch.all, watch.vendors, watch.facts)?;
     writeln!(out, "router_addresses = {}\n", watch.router_addresses)?;
+    let file = register.as_ref().map(|register| register.path.display().to_string()).unwrap_or_default();
+    writeln!(out, "[inventory]\nfile = {}\n", quoted(file))?;
+    let site_by = match device.site_by {
+        SiteBy::None => "none",
+        SiteBy::Vlan => "vlan",
+        SiteBy::Interface => "interface",
+    };
+    writeln!(out, "[device]\nsite_by = {}\nmax_loss_percent = {}\n", quoted(site_by), device.max_loss_percent)?;
     writeln!(out, "[geo]\ndatabases = {}", list(geo.databases.iter().map(|path| path.display())))?;
     if let Some(source) = &geo.country_source {
         writeln!(out, "country_source = {}", quoted(source))?;
@@ -50,7 +71,7 @@ fn write(out: &mut String, config: &Config) -> std::fmt::Result {
         writeln!(out, "resolver = {}\nper_minute = {}", quoted(lookup.resolver), lookup.per_minute)?;
     }
     writeln!(out, "\n[limits]\nflows = {}\ncameras = {}", limits.flows, limits.cameras)?;
-    writeln!(out, "pairs = {}\nnames = {}\n", limits.pairs, limits.names)?;
+    writeln!(out, "pairs = {}\nnames = {}\ndevices = {}\n", limits.pairs, limits.names, limits.devices)?;
     writeln!(out, "[alerts]\noutput = {}\n", quoted(alerts_output.display()))?;
     let listen = http_listen.map_or_else(String::new, |listen| listen.to_string());
     writeln!(out, "[http]\nlisten = {}\n", quoted(listen))?;
@@ -60,7 +81,7 @@ fn write(out: &mut String, config: &Config) -> std::fmt::Result {
     writeln!(out, "[rules]\ndefaults = false")?;
     for camera in cameras {
         writeln!(out, "\n[[camera]]")?;
-        for (key, value) in [("name", &camera.name), ("site", &camera.site)] {
+        for (key, value) in [("name", &camera.name), ("site", &camera.site), ("asset", &camera.asset)] {
             if let Some(value) = value {
                 writeln!(out, "{key} = {}", quoted(value))?;
             }
@@ -68,9 +89,9 @@ fn write(out: &mut String, config: &Config) -> std::fmt::Result {
         if let Some(mac) = camera.mac {
             writeln!(out, "mac = {}", quoted(mac))?;
         }
-        let kind = if camera.kind == DeviceKind::Recorder { "recorder" } else { "camera" };
         writeln!(out, "address = {}\nrange = {}", list(&camera.addresses), list(&camera.ranges))?;
-        writeln!(out, "tags = {}\nkind = {}", list(&camera.tags), quoted(kind))?;
+        writeln!(out, "tags = {}\nkind = {}", list(&camera.tags), quoted(camera.kind.word()))?;
+        writeln!(out, "expected_destinations = {}", list(&camera.expected_destinations))?;
     }
     for rule in rules {
         writeln!(out, "\n[[rule]]\n{}", rule.source)?;

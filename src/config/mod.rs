@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::analyse::LedgerLimits;
 use crate::decode::DecodeOptions;
-use crate::device::{Camera, WatchList};
+use crate::device::{Camera, Register, WatchList};
 use crate::geo::{Country, GeoOptions};
 use crate::lookup::LookupOptions;
 use crate::rules::Rule;
@@ -34,6 +34,10 @@ pub struct Config {
     pub watch: WatchConfig,
     /// The cameras that are known by name.
     pub cameras: Vec<Camera>,
+    /// The register of cameras, if there is one.
+    pub register: Option<Register>,
+    /// How devices are told apart, and when they could be observed.
+    pub device: DeviceConfig,
     /// Where country and owner come from.
     pub geo: GeoConfig,
     /// How much is held in memory.
@@ -74,8 +78,30 @@ pub struct WatchConfig {
     pub all: bool,
     /// Devices whose MAC prefix is a camera maker's.
     pub vendors: bool,
+    /// Devices that show by what they say that they are cameras.
+    pub facts: bool,
     /// A MAC with more IPv4 addresses than this is a router.
     pub router_addresses: u64,
+}
+
+/// `[device]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceConfig {
+    /// Within what an address is one device's.
+    pub site_by: SiteBy,
+    /// An hour in which more than this share of packets was lost is not observable, in percent.
+    pub max_loss_percent: u64,
+}
+
+/// Within what an address is one device's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteBy {
+    /// All that is watched.
+    None,
+    /// A VLAN.
+    Vlan,
+    /// An interface.
+    Interface,
 }
 
 /// `[geo]`.
@@ -98,6 +124,8 @@ pub struct Limits {
     pub pairs: u64,
     /// Names.
     pub names: u64,
+    /// Devices in the inventory.
+    pub devices: u64,
 }
 
 /// `[log]`.
@@ -124,14 +152,17 @@ impl Default for Config {
                 filter: String::new(),
                 vxlan_ports: DecodeOptions::default().vxlan_ports,
             },
-            watch: WatchConfig { all: false, vendors: true, router_addresses: 4 },
+            watch: WatchConfig { all: false, vendors: true, facts: true, router_addresses: 4 },
             cameras: Vec::new(),
+            register: None,
+            device: DeviceConfig { site_by: SiteBy::None, max_loss_percent: 1 },
             geo: GeoConfig::default(),
             limits: Limits {
                 flows: track::Limits::default().flows as u64,
                 cameras: ledger.cameras as u64,
                 pairs: ledger.pairs as u64,
                 names: ledger.names as u64,
+                devices: ledger.devices as u64,
             },
             alerts_output: PathBuf::from("-"),
             lookup: None,
@@ -171,9 +202,12 @@ impl Config {
 
     /// Who is watched.
     pub fn watch_list(&self) -> Arc<WatchList> {
-        let mut list = WatchList::new(self.cameras.clone());
+        let registered = self.register.iter().flat_map(|register| &register.cameras);
+        // What the configuration says of a device counts before what the register does.
+        let mut list = WatchList::new(registered.chain(&self.cameras).cloned().collect());
         list.all = self.watch.all;
         list.vendors = self.watch.vendors;
+        list.facts = self.watch.facts;
         list.router_addresses = self.watch.router_addresses as usize;
         Arc::new(list)
     }
@@ -188,9 +222,19 @@ impl Config {
         }
     }
 
+    /// The share of packets (0 to 1) above which an hour that lost them is not observable.
+    pub fn max_loss(&self) -> f64 {
+        self.device.max_loss_percent as f64 / 100.0
+    }
+
     /// The ledger's sizes.
     pub fn ledger_limits(&self) -> LedgerLimits {
-        let Limits { cameras, pairs, names, .. } = self.limits;
-        LedgerLimits { cameras: cameras as usize, pairs: pairs as usize, names: names as usize }
+        let Limits { cameras, pairs, names, devices, .. } = self.limits;
+        LedgerLimits {
+            cameras: cameras as usize,
+            pairs: pairs as usize,
+            names: names as usize,
+            devices: devices as usize,
+        }
     }
 }

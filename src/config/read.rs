@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigErrors};
-use crate::device::{Camera, DeviceKind};
+use super::{Config, ConfigErrors, SiteBy};
+use crate::device::{Camera, DeviceKind, Register};
 use crate::lookup::LookupOptions;
 use crate::rules::{self, Rule};
 use crate::settings::{Bytes, Problem, Problems, Section, did_you_mean, parse};
@@ -28,6 +28,8 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, Conf
     capture(&mut config, top.section("capture", p), p);
     watch(&mut config, top.section("watch", p), p);
     cameras(&mut config, &mut top, p);
+    register(&mut config, top.section("inventory", p), folder, p);
+    devices(&mut config, top.section("device", p), p);
     geo(&mut config, top.section("geo", p), folder, p);
     lookups(&mut config, top.section("names", p), p);
     limits(&mut config, top.section("limits", p), p);
@@ -72,6 +74,7 @@ fn capture(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'
 fn watch(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
     set(&mut config.watch.all, section.get("all", p));
     set(&mut config.watch.vendors, section.get("vendors", p));
+    set(&mut config.watch.facts, section.get("facts", p));
     set(&mut config.watch.router_addresses, section.get("router_addresses", p));
     if config.watch.router_addresses == 0 {
         p.add(section.span_of("router_addresses"), "`router_addresses`: write 1 or more: every device has an address");
@@ -83,7 +86,11 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for (number, mut section) in (1..).zip(top.sections("camera", p)) {
-        let kinds = [("camera", DeviceKind::Camera), ("recorder", DeviceKind::Recorder)];
+        let kinds = [
+            ("camera", DeviceKind::Camera),
+            ("recorder", DeviceKind::Recorder),
+            ("doorstation", DeviceKind::Doorstation),
+        ];
         let camera = Camera {
             name: section.get("name", p),
             site: section.get("site", p),
@@ -92,6 +99,8 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
             addresses: section.list("address", p).unwrap_or_default(),
             ranges: section.list("range", p).unwrap_or_default(),
             mac: section.get("mac", p),
+            asset: section.get("asset", p),
+            expected_destinations: section.list("expected_destinations", p).unwrap_or_default(),
         };
         if camera.addresses.is_empty() && camera.ranges.is_empty() && camera.mac.is_none() {
             p.add(
@@ -114,6 +123,26 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
         section.finish(p);
         config.cameras.push(camera);
     }
+}
+
+fn register(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
+    if let Some(file) = section.get::<String>("file", p).filter(|file| !file.is_empty()) {
+        match Register::load(&folder.join(file)) {
+            Ok(register) => config.register = Some(register),
+            Err(error) => p.add(section.span_of("file"), format!("`file`: {error}")),
+        }
+    }
+    section.finish(p);
+}
+
+fn devices(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
+    let ways = [("none", SiteBy::None), ("vlan", SiteBy::Vlan), ("interface", SiteBy::Interface)];
+    set(&mut config.device.site_by, section.one_of("site_by", &ways, p));
+    set(&mut config.device.max_loss_percent, section.get("max_loss_percent", p));
+    if config.device.max_loss_percent > 100 {
+        p.add(section.span_of("max_loss_percent"), "`max_loss_percent`: write a number from 0 to 100");
+    }
+    section.finish(p);
 }
 
 fn geo(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
@@ -160,6 +189,7 @@ fn limits(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_
         ("cameras", &mut limits.cameras),
         ("pairs", &mut limits.pairs),
         ("names", &mut limits.names),
+        ("devices", &mut limits.devices),
     ] {
         if let Some(value) = section.get::<u64>(key, p) {
             if (1000..=100_000_000).contains(&value) {
@@ -285,7 +315,7 @@ mod tests {
     #[test]
     fn the_built_in_rules_are_right() {
         let mut found = Problems::new("default.toml", DEFAULT_RULES);
-        assert_eq!(rules_of(DEFAULT_RULES, &mut found).len(), 7);
+        assert_eq!(rules_of(DEFAULT_RULES, &mut found).len(), 9);
         assert_eq!(found.into_list(), []);
     }
 
@@ -303,7 +333,7 @@ mod tests {
             "c.toml:5:1: unknown key `intefaces` in [capture]: did you mean `interfaces`?",
             "c.toml:7:10: `listen`: 0.0.0.0:80 can be reached from outside",
             "c.toml:8:1: a [[camera]] needs an `address`, a `range` or a `mac`",
-            "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, new_destination: did you mean `rate`?",
+            "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, new_destination, silent, unregistered: did you mean `rate`?",
         ] {
             assert!(all.contains(expected), "{expected}\nis not in\n{all}");
         }
@@ -328,7 +358,9 @@ mod tests {
                 "overseas-surge",
                 "overseas-name-beat",
                 "overseas-beat-all",
-                "new-overseas-country"
+                "new-overseas-country",
+                "camera-silent",
+                "camera-unregistered",
             ]
         );
         let found = problems("[rules]\ndisable = [\"overseas-baet\"]\n");

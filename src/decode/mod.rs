@@ -7,6 +7,7 @@
 mod cause;
 mod decoder;
 mod duplicate;
+mod glance;
 mod ip;
 mod link;
 mod prefilter;
@@ -22,6 +23,7 @@ use std::net::IpAddr;
 pub use cause::{CAUSES, Cause, Causes, link_name};
 pub use decoder::{DecodeOptions, Decoded, Decoder};
 pub use duplicate::Duplicates;
+pub use glance::Glance;
 pub use prefilter::Prefilter;
 
 use crate::net::Mac;
@@ -71,6 +73,13 @@ pub enum Transport<'a> {
     Echo(Echo),
     /// An ICMP or ICMPv6 error that quotes the packet it answers.
     Error(IcmpError),
+    /// IPv6 neighbour discovery (RFC 4861): who says to have which address.
+    Neighbour {
+        /// The address.
+        address: IpAddr,
+        /// The MAC address that it says to have.
+        mac: Mac,
+    },
     /// A later fragment: no ports of its own. Counted to the connection of its first fragment by the tracker.
     Fragment {
         /// The identification that all fragments of a packet share.

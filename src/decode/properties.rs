@@ -182,7 +182,7 @@ fn innermost() -> impl Strategy<Value = Inner> {
 }
 
 fn frame(data: &[u8], wire_len: usize) -> Frame<'_> {
-    Frame { time: Timestamp::default(), link: LinkType(1), wire_len: wire_len as u32, data }
+    Frame { time: Timestamp::default(), link: LinkType(1), interface: 0, wire_len: wire_len as u32, data }
 }
 
 /// What is the same however the packet is wrapped: addresses, length, payload, ports.
@@ -239,7 +239,7 @@ proptest! {
     #[test]
     fn no_bytes_and_no_link_type_make_it_panic(link in 0_u16..300, data in proptest::collection::vec(any::<u8>(), 0..300)) {
         let mut decoder = Decoder::default();
-        let frame = Frame { time: Timestamp::default(), link: LinkType(link), wire_len: 1500, data: &data };
+        let frame = Frame { time: Timestamp::default(), link: LinkType(link), interface: 0, wire_len: 1500, data: &data };
         let _ = decoder.decode(&frame);
     }
 
@@ -303,8 +303,13 @@ fn tags_of_switch_chips_are_looked_behind() {
         (284, [macs, &[0xc0, 8, 0, 0], rest].concat()),
         (285, [macs, &[0xda, 0xda, 0, 0, 0xc0, 8, 0, 0], rest].concat()),
     ] {
-        let frame =
-            Frame { time: Timestamp::default(), link: LinkType(link), wire_len: data.len() as u32, data: &data };
+        let frame = Frame {
+            time: Timestamp::default(),
+            link: LinkType(link),
+            interface: 0,
+            wire_len: data.len() as u32,
+            data: &data,
+        };
         let mut decoder = Decoder::default();
         let Decoded::Packet(packet) = decoder.decode(&frame) else { panic!("link type {link}") };
         assert_eq!(Some(essence(&packet)), expected, "link type {link}");

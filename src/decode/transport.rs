@@ -7,6 +7,7 @@ use super::decoder::{Context, Decoded, Step, undecoded};
 use super::ip::{self, Header, packet};
 use super::link::{be16, be32, deeper, ethernet, mpls};
 use super::{Echo, IcmpError, TcpSegment, Transport, UdpDatagram, tunnel};
+use crate::net::Mac;
 
 /// Decodes what an IP packet carries. `length` is that of the payload on the wire.
 pub(super) fn decode<'a>(protocol: u8, data: &'a [u8], length: u32, header: Header, context: Context<'a>) -> Step<'a> {
@@ -100,9 +101,34 @@ fn icmp<'a>(data: &'a [u8], header: Header, context: Context<'a>, v6: bool) -> S
                 None => Transport::Other(if v6 { 58 } else { 1 }),
             }
         }
+        (true, 135 | 136) => neighbour(kind, data, header.source).unwrap_or(Transport::Other(58)),
         _ => Transport::Other(if v6 { 58 } else { 1 }),
     };
     Step::Done(Decoded::Packet(packet(payload, header, context)))
+}
+
+/// Who a neighbour solicitation is from, or an advertisement about (RFC 4861, sections 4.3, 4.4 and 4.6.1).
+fn neighbour<'a>(kind: u8, data: &[u8], source: IpAddr) -> Option<Transport<'a>> {
+    let (wanted, address) = match kind {
+        135 => (1, source),
+        _ => (2, IpAddr::from(<[u8; 16]>::try_from(data.get(8..24)?).ok()?)),
+    };
+    if address.is_unspecified() || address.is_multicast() {
+        return None;
+    }
+    let mut options = data.get(24..)?;
+    while let [option, words, ..] = *options {
+        if words == 0 {
+            break;
+        }
+        let length = usize::from(words) * 8;
+        if option == wanted && words == 1 {
+            let mac = Mac(options.get(2..8)?.try_into().ok()?);
+            return (!mac.is_group() && !mac.is_zero()).then_some(Transport::Neighbour { address, mac });
+        }
+        options = options.get(length..)?;
+    }
+    None
 }
 
 /// The flow of the packet that an ICMP error quotes, of which only the beginning need be there.

@@ -2,14 +2,22 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use super::{Vendors, WatchList};
-use crate::net::Mac;
+use crate::net::{Mac, Segment};
+use crate::time::Timestamp;
 
 /// MAC addresses of camera makers that are kept; a flood of made-up ones beyond it is not recognised.
 const MAX_MACS: usize = 65_536;
+
+/// Devices that facts have shown to be cameras and that are kept, by MAC and by address each.
+const MAX_LEARNED: usize = 65_536;
+
+/// Addresses that a MAC sent from within this time are had together; over months even a camera has several.
+const TOGETHER: Duration = Duration::from_secs(3600);
 
 const LATELY: usize = 1024;
 
@@ -28,6 +36,17 @@ pub struct Recogniser {
     /// Senders noted lately, by a few bits of their MAC: most packets end here.
     lately: Vec<Option<Lately>>,
     routers: Vec<Mac>,
+    learned: Learned,
+}
+
+/// Devices that facts have shown to be cameras: by their own MAC, or by their address and who sent from it on the link
+/// then, so that whoever gets the address next is not taken for the camera.
+#[derive(Debug, Default)]
+struct Learned {
+    macs: AHashSet<Mac>,
+    addresses: AHashMap<(Segment, IpAddr), Option<Mac>>,
+    /// Those for which there was no room: a flood of made-up cameras displaces none that was known.
+    left_out: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,14 +64,21 @@ fn place(mac: Mac) -> usize {
 
 #[derive(Debug, Default)]
 struct Seen {
-    addresses: Vec<IpAddr>,
+    /// With when each was last noted.
+    addresses: Vec<(IpAddr, Timestamp)>,
     router: bool,
 }
 
 impl Recogniser {
     /// Judges by `list`.
     pub fn new(list: Arc<WatchList>) -> Self {
-        Self { list, macs: AHashMap::new(), lately: vec![None; LATELY], routers: Vec::new() }
+        Self {
+            list,
+            macs: AHashMap::new(),
+            lately: vec![None; LATELY],
+            routers: Vec::new(),
+            learned: Learned::default(),
+        }
     }
 
     /// Takes a new list; what was learned of routers stays.
@@ -67,17 +93,17 @@ impl Recogniser {
     }
 
     /// Notes that `mac` sent from `address`.
-    pub fn note(&mut self, mac: Mac, address: IpAddr) {
+    pub fn note(&mut self, mac: Mac, address: IpAddr, time: Timestamp) {
         let lately = self.lately[place(mac)];
         if lately.is_some_and(|lately| lately.mac == mac && lately.address == address) {
             return;
         }
-        self.count_address(mac, address);
-        let known_by = self.list.has_mac(mac) || self.is_makers(mac);
+        self.count_address(mac, address, time);
+        let known_by = self.is_known_by(mac);
         self.lately[place(mac)] = Some(Lately { mac, address, known_by });
     }
 
-    fn count_address(&mut self, mac: Mac, address: IpAddr) {
+    fn count_address(&mut self, mac: Mac, address: IpAddr, time: Timestamp) {
         if !self.list.vendors {
             return;
         }
@@ -88,10 +114,15 @@ impl Recogniser {
             return;
         }
         let seen = self.macs.entry(mac).or_default();
-        if seen.router || seen.addresses.contains(&address) {
+        if seen.router {
             return;
         }
-        seen.addresses.push(address);
+        if let Some((_, last)) = seen.addresses.iter_mut().find(|(known, _)| *known == address) {
+            *last = time;
+            return;
+        }
+        seen.addresses.retain(|(_, last)| time.since(*last) < TOGETHER);
+        seen.addresses.push((address, time));
         if seen.addresses.len() > self.list.router_addresses {
             *seen = Seen { addresses: Vec::new(), router: true };
             self.routers.push(mac);
@@ -103,14 +134,49 @@ impl Recogniser {
         self.routers.pop()
     }
 
+    /// Watches from now on a device that facts have shown to be a camera: by its own MAC where it is the one that sends
+    /// on the link, and by its address, as sent by `link`.
+    pub fn learn(&mut self, segment: Segment, mac: Option<Mac>, address: Option<IpAddr>, link: Option<Mac>) {
+        let learned = &mut self.learned;
+        if let Some(mac) = mac.filter(|mac| link.is_none_or(|link| link == *mac)) {
+            if learned.macs.len() < MAX_LEARNED {
+                if learned.macs.insert(mac) {
+                    self.lately[place(mac)] = None;
+                }
+            } else if !learned.macs.contains(&mac) {
+                learned.left_out += 1;
+            }
+        }
+        if let Some(address) = address {
+            if learned.addresses.len() < MAX_LEARNED || learned.addresses.contains_key(&(segment, address)) {
+                learned.addresses.insert((segment, address), link);
+            } else {
+                learned.left_out += 1;
+            }
+        }
+    }
+
+    /// How often there was no room to learn a camera.
+    pub fn left_out(&self) -> u64 {
+        self.learned.left_out
+    }
+
     /// Whether the device at `address`, sending from `mac`, is watched.
-    pub fn watched(&self, address: IpAddr, mac: Option<Mac>) -> Option<Watched> {
+    pub fn watched(&self, segment: Segment, address: IpAddr, mac: Option<Mac>) -> Option<Watched> {
         let own = mac.filter(|mac| match self.lately[place(*mac)] {
             Some(lately) if lately.mac == *mac => lately.known_by,
-            _ => self.list.has_mac(*mac) || self.is_makers(*mac),
+            _ => self.is_known_by(*mac),
         });
-        (self.list.all || own.is_some() || self.list.configured(address, None).is_some())
-            .then_some(Watched { mac: own })
+        let watched = self.list.all
+            || own.is_some()
+            || self.list.configured(address, None).is_some()
+            || self.learned.addresses.get(&(segment, address)).is_some_and(|link| *link == mac);
+        watched.then_some(Watched { mac: own })
+    }
+
+    /// Whether a watched device is known by this MAC.
+    fn is_known_by(&self, mac: Mac) -> bool {
+        self.list.has_mac(mac) || self.is_makers(mac) || self.learned.macs.contains(&mac)
     }
 
     fn is_makers(&self, mac: Mac) -> bool {
@@ -137,20 +203,45 @@ mod tests {
     fn a_makers_mac_is_watched_until_it_turns_out_to_be_a_router() {
         let mut recogniser = Recogniser::new(Arc::new(WatchList::new(Vec::new())));
         for last in 1..=4 {
-            recogniser.note(HIKVISION, address(last));
-            assert_eq!(recogniser.watched(address(last), Some(HIKVISION)), Some(Watched { mac: Some(HIKVISION) }));
+            recogniser.note(HIKVISION, address(last), Timestamp::from_parts(1, 0));
+            assert_eq!(
+                recogniser.watched(Segment::Whole, address(last), Some(HIKVISION)),
+                Some(Watched { mac: Some(HIKVISION) })
+            );
         }
         assert_eq!(recogniser.next_router(), None);
-        recogniser.note(HIKVISION, address(5));
+        recogniser.note(HIKVISION, address(5), Timestamp::from_parts(1, 0));
         assert_eq!(recogniser.next_router(), Some(HIKVISION));
-        assert_eq!(recogniser.watched(address(1), Some(HIKVISION)), None);
+        assert_eq!(recogniser.watched(Segment::Whole, address(1), Some(HIKVISION)), None);
+    }
+
+    #[test]
+    fn an_address_a_day_is_no_routers() {
+        let mut recogniser = Recogniser::new(Arc::new(WatchList::new(Vec::new())));
+        for last in 1..=50 {
+            recogniser.note(HIKVISION, address(last), Timestamp::from_parts(i64::from(last) * 86_400, 0));
+        }
+        assert_eq!(recogniser.next_router(), None);
     }
 
     #[test]
     fn a_configured_address_is_watched_whatever_its_mac() {
         let camera = Camera { addresses: vec![address(9)], ..Camera::default() };
         let recogniser = Recogniser::new(Arc::new(WatchList::new(vec![camera])));
-        assert_eq!(recogniser.watched(address(9), None), Some(Watched { mac: None }));
-        assert_eq!(recogniser.watched(address(8), None), None);
+        assert_eq!(recogniser.watched(Segment::Whole, address(9), None), Some(Watched { mac: None }));
+        assert_eq!(recogniser.watched(Segment::Whole, address(8), None), None);
+    }
+
+    #[test]
+    fn what_facts_have_shown_is_watched_by_mac_or_by_address_and_sender() {
+        let (own, router) = (Mac([0, 0x50, 0x56, 0, 0, 9]), Mac([0, 0x1b, 0x54, 0, 0, 1]));
+        let mut recogniser = Recogniser::new(Arc::new(WatchList::new(Vec::new())));
+        let watched = |recogniser: &Recogniser, last, mac| recogniser.watched(Segment::Whole, address(last), Some(mac));
+        recogniser.learn(Segment::Whole, Some(own), Some(address(1)), Some(own));
+        assert_eq!(watched(&recogniser, 7, own), Some(Watched { mac: Some(own) }), "its address may change");
+        recogniser.learn(Segment::Whole, Some(own), Some(address(2)), Some(router));
+        assert_eq!(watched(&recogniser, 2, router), Some(Watched { mac: None }), "behind a router");
+        assert_eq!(watched(&recogniser, 3, router), None, "others behind it");
+        assert_eq!(watched(&recogniser, 2, Mac([0, 1, 2, 3, 4, 5])), None, "the address was given to another");
     }
 }

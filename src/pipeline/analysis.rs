@@ -29,8 +29,10 @@ pub struct Analysis {
 impl Analysis {
     /// Nothing seen yet.
     pub fn new(config: &Config, geo: Arc<Geo>) -> Self {
+        let mut ledger = Ledger::new(config.watch_list(), geo, config.ledger_limits());
+        ledger.set_max_loss(config.max_loss());
         Self {
-            ledger: Ledger::new(config.watch_list(), geo, config.ledger_limits()),
+            ledger,
             engine: Engine::new(config.rules.clone()),
             alerts: Alerts::default(),
             now: Timestamp::MIN,
@@ -46,6 +48,7 @@ impl Analysis {
     /// Takes a new configuration; what was counted stays.
     pub fn reconfigure(&mut self, config: &Config, geo: Arc<Geo>) {
         self.ledger.reconfigure(config.watch_list(), geo);
+        self.ledger.set_max_loss(config.max_loss());
         self.engine.set_rules(config.rules.clone());
     }
 
@@ -63,6 +66,10 @@ impl Analysis {
             self.ledger.rewind();
         }
         for event in &batch.events {
+            if self.in_order {
+                // Batches of logs are far apart in time.
+                self.ledger.capture(event.time, 0, 0, false);
+            }
             let late = self.in_order && self.now.since(event.time) > LATE;
             self.advance(event.time, &mut told);
             if let Some(step) = self.ledger.take(event)
@@ -71,6 +78,7 @@ impl Analysis {
                 self.engine.observe(&step, &self.ledger);
             }
         }
+        self.ledger.capture(batch.now, batch.frames, batch.lost, batch.down);
         self.advance(batch.now, &mut told);
         told
     }

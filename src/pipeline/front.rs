@@ -4,13 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
-use crate::decode::{CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Packet, Prefilter, Transport};
+use crate::config::{Config, SiteBy};
+use crate::decode::{
+    CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Glance, Packet, Prefilter, Transport,
+};
+use crate::device::facts::Sighting;
+use crate::device::{Certainty, Discovery, Presence};
 use crate::lookup;
-use crate::net::InternalRanges;
+use crate::net::{InternalRanges, Mac, Segment, Space, space};
 use crate::source::Frame;
 use crate::time::Timestamp;
-use crate::track::{Event, LISTENED_UDP, Limits, TrackStats, Tracker};
+use crate::track::{Event, EventKind, LISTENED_UDP, Limits, TrackStats, Tracker};
 
 /// TCP ports at which internal connections are looked into too: DNS, web, TLS, RTSP, camera makers' own.
 const LISTENED_TCP: [u16; 10] = [53, 80, 443, 554, 853, 8080, 8443, 8554, 37777, 34567];
@@ -28,6 +32,12 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// The latest packet.
     pub now: Timestamp,
+    /// Frames taken since the last batch.
+    pub frames: u64,
+    /// Frames that the kernel or the interface lost since then.
+    pub lost: u64,
+    /// Nothing could be captured: the interface is away.
+    pub down: bool,
 }
 
 /// What the capture thread counted.
@@ -47,6 +57,8 @@ pub struct FrontStats {
     pub duplicates: u64,
     /// Frames that hold no IP, and need not.
     pub not_ip: u64,
+    /// Packets of senders for whom there was no room among those whose presence is told.
+    pub senders_left_out: u64,
     /// Frames that could not be decoded, by [`CAUSES`].
     pub undecoded: [u64; CAUSES.len()],
     /// The tracker's counters.
@@ -60,6 +72,14 @@ pub struct Front {
     decoder: Decoder,
     duplicates: Duplicates,
     tracker: Tracker,
+    discovery: Discovery,
+    presence: Presence,
+    internal: Arc<InternalRanges>,
+    site_by: SiteBy,
+    /// Recognise cameras by what they say.
+    facts: bool,
+    /// This interface's number, where there are several.
+    interface: u16,
     causes: Causes,
     stats: FrontStats,
     batch: Batch,
@@ -100,11 +120,18 @@ impl Front {
     /// Ready for the first frame.
     pub fn new(config: &Config) -> Self {
         let limits = Limits { flows: config.limits.flows as usize };
+        let internal = internal_of(config);
         Self {
             prefilter: prefilter_of(config),
             decoder: Decoder::new(DecodeOptions { vxlan_ports: config.capture.vxlan_ports.clone() }),
             duplicates: Duplicates::default(),
-            tracker: Tracker::new(config.watch_list(), internal_of(config), &limits),
+            tracker: Tracker::new(config.watch_list(), internal.clone(), &limits),
+            discovery: Discovery::new(internal.clone()),
+            presence: Presence::default(),
+            internal,
+            site_by: config.device.site_by,
+            facts: config.watch.facts,
+            interface: 0,
             causes: Causes::default(),
             stats: FrontStats::default(),
             batch: Batch::default(),
@@ -113,11 +140,20 @@ impl Front {
         }
     }
 
+    /// The same, for the interface of this number.
+    pub fn of_interface(config: &Config, interface: u16) -> Self {
+        Self { interface, ..Self::new(config) }
+    }
+
     /// Takes a new configuration; open connections stay.
     pub fn reconfigure(&mut self, config: &Config) {
+        self.internal = internal_of(config);
+        self.discovery.set_internal(self.internal.clone());
+        self.site_by = config.device.site_by;
+        self.facts = config.watch.facts;
         self.prefilter = prefilter_of(config);
         self.decoder = Decoder::new(DecodeOptions { vxlan_ports: config.capture.vxlan_ports.clone() });
-        self.tracker.reconfigure(config.watch_list(), internal_of(config));
+        self.tracker.reconfigure(config.watch_list(), self.internal.clone());
         self.own = own_of(config);
     }
 
@@ -131,12 +167,45 @@ impl Front {
         if self.prefilter.as_ref().is_some_and(|prefilter| prefilter.passes_over(frame)) {
             stats.passed_over += 1;
             self.tracker.advance(frame.time, &mut self.batch.events);
+            if is_drawn(frame)
+                && let Some(glance) = Glance::at(frame)
+                && let Some(address) = glance.ipv4_source()
+            {
+                let segment = segment_of(self.site_by, self.interface, frame, glance.vlan);
+                present(&mut self.presence, &mut self.batch, segment, address, Some(glance.source), frame.time);
+            }
         } else {
+            let (site_by, interface) = (self.site_by, self.interface);
+            let segment = |vlan| segment_of(site_by, interface, frame, vlan);
             match self.decoder.decode(frame) {
                 Decoded::Packet(packet) if self.own.is_some_and(|own| is_own(&packet, own)) => {}
                 Decoded::Packet(packet) if self.duplicates.is_one(&packet) => stats.duplicates += 1,
-                Decoded::Packet(packet) => self.tracker.packet(&packet, &mut self.batch.events),
-                Decoded::Arp { .. } | Decoded::NotIp { .. } => stats.not_ip += 1,
+                Decoded::Packet(packet) => {
+                    let segment = segment(packet.vlan);
+                    let told = self.discovery.packet(segment, &packet);
+                    if !told.is_empty() {
+                        tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, packet.time);
+                    }
+                    if can_be_present(&self.internal, &packet) {
+                        let link = packet.macs.map(|macs| macs.source);
+                        present(&mut self.presence, &mut self.batch, segment, packet.source, link, packet.time);
+                    }
+                    self.tracker.packet(segment, &packet, &mut self.batch.events);
+                }
+                Decoded::Arp { mac, address } => {
+                    stats.not_ip += 1;
+                    let segment = segment(Glance::at(frame).and_then(|glance| glance.vlan));
+                    let told = self.discovery.arp(segment, mac, address, frame.time);
+                    tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, frame.time);
+                }
+                Decoded::NotIp { ethertype, payload } => {
+                    stats.not_ip += 1;
+                    let glance = Glance::at(frame);
+                    let segment = segment(glance.and_then(|glance| glance.vlan));
+                    let link = glance.map(|glance| glance.source);
+                    let told = self.discovery.not_ip(segment, ethertype, payload, link, frame.time);
+                    tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, frame.time);
+                }
                 Decoded::Undecoded(cause) => {
                     stats.undecoded[cause.index()] += 1;
                     self.causes.count(cause);
@@ -144,12 +213,23 @@ impl Front {
             }
         }
         self.batch.now = frame.time;
+        self.batch.frames += 1;
     }
 
     /// Moves time on where no frame does.
     pub fn idle(&mut self, now: Timestamp) {
         self.tracker.advance(now, &mut self.batch.events);
         self.batch.now = self.batch.now.max(now);
+    }
+
+    /// Notes that frames were lost before they could be taken.
+    pub fn lost(&mut self, frames: u64) {
+        self.batch.lost += frames;
+    }
+
+    /// Notes whether frames can be captured at all.
+    pub fn set_down(&mut self, down: bool) {
+        self.batch.down = down;
     }
 
     /// A batch, if one is due.
@@ -168,17 +248,73 @@ impl Front {
 
     fn take_batch(&mut self) -> Batch {
         self.sent = self.batch.now;
-        let next = Batch { events: Vec::with_capacity(self.batch.events.len()), now: self.batch.now };
+        let Batch { now, down, .. } = self.batch;
+        let next = Batch { events: Vec::with_capacity(self.batch.events.len()), now, down, ..Batch::default() };
         std::mem::replace(&mut self.batch, next)
     }
 
     /// Counters so far.
     pub fn stats(&self) -> FrontStats {
-        FrontStats { track: self.tracker.stats(), ..self.stats.clone() }
+        FrontStats { track: self.tracker.stats(), senders_left_out: self.presence.left_out(), ..self.stats.clone() }
     }
 
     /// Why frames could not be decoded.
     pub fn causes(&self) -> &Causes {
         &self.causes
+    }
+}
+
+/// The part of the network that a frame was seen on.
+#[inline]
+fn segment_of(site_by: SiteBy, interface: u16, frame: &Frame<'_>, vlan: Option<u16>) -> Segment {
+    match site_by {
+        SiteBy::None => Segment::Whole,
+        SiteBy::Vlan => Segment::Vlan(vlan.unwrap_or(0)),
+        SiteBy::Interface => Segment::Interface(interface.saturating_add(frame.interface)),
+    }
+}
+
+/// Whether internal video shows its sender: one packet in eight does, which is many a minute of a stream. Drawn by time and
+/// IPv4 identification, so that neither a steady clock nor a constant identification hides a sender.
+#[inline]
+fn is_drawn(frame: &Frame<'_>) -> bool {
+    let id = frame.data.get(19).copied().unwrap_or(0);
+    ((frame.time.as_nanos() >> 10) as u8 ^ id) & 7 == 0
+}
+
+/// Whether a packet's sender is a device inside.
+fn can_be_present(internal: &InternalRanges, packet: &Packet<'_>) -> bool {
+    match space(packet.source) {
+        Space::Private => !packet.source.is_loopback(),
+        Space::Multicast => false,
+        Space::Global | Space::Reserved => {
+            let ranges = internal.configured();
+            !ranges.is_empty() && ranges.iter().any(|range| range.contains(&packet.source))
+        }
+    }
+}
+
+#[inline]
+fn present(
+    presence: &mut Presence,
+    batch: &mut Batch,
+    segment: Segment,
+    address: IpAddr,
+    link: Option<Mac>,
+    time: Timestamp,
+) {
+    if presence.is_due(segment, address, link, time) {
+        batch.events.push(Event { time, segment, device: address, mac: None, kind: EventKind::Present { link } });
+    }
+}
+
+/// Passes on what was said, and watches from now on who has shown to be a camera.
+fn tell(tracker: &mut Tracker, batch: &mut Batch, learn: bool, segment: Segment, told: Vec<Sighting>, time: Timestamp) {
+    for sighting in told {
+        if learn && sighting.kind().is_some_and(|(kind, c)| kind.is_watched() && c >= Certainty::Likely) {
+            tracker.learn(segment, sighting.mac, sighting.address, sighting.link);
+        }
+        let device = sighting.address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        batch.events.push(Event { time, segment, device, mac: None, kind: EventKind::Sighting(Box::new(sighting)) });
     }
 }

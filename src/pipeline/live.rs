@@ -172,6 +172,8 @@ struct Capture {
     held: VecDeque<Batch>,
     /// Counters of sources that were closed.
     before: LiveStats,
+    /// Losses that were told already.
+    lost: u64,
 }
 
 impl Capture {
@@ -186,13 +188,14 @@ impl Capture {
             number,
             interface: source.interface().to_owned(),
             source: Some(source),
-            front: Front::new(&config),
+            front: Front::of_interface(&config, number as u16),
             shared,
             sender,
             config,
             generation: 0,
             held: VecDeque::new(),
             before: LiveStats::default(),
+            lost: 0,
         }
     }
 
@@ -282,6 +285,7 @@ impl Capture {
         if let Some(mut source) = self.source.take() {
             self.before = sum(self.before, source.stats());
         }
+        self.front.set_down(true);
         self.publish();
     }
 
@@ -294,16 +298,21 @@ impl Capture {
         if let Ok(source) = opened.and_then(|source| source.check().map(|()| source)) {
             info!(interface = self.interface, "capturing again");
             self.source = Some(source);
+            self.front.set_down(false);
         }
         self.front.idle(wall_clock());
     }
 
     fn publish(&mut self) {
         let live = self.source.as_mut().map(LiveSource::stats).unwrap_or_default();
+        let all = sum(self.before, live);
+        let lost = all.dropped_kernel + all.dropped_interface;
+        self.front.lost(lost.saturating_sub(self.lost));
+        self.lost = lost;
         let mut snapshot = self.shared.snapshot();
         if let Some(interface) = snapshot.interfaces.get_mut(self.number) {
             interface.up = self.source.is_some();
-            interface.live = sum(self.before, live);
+            interface.live = all;
             interface.front = self.front.stats();
         }
     }

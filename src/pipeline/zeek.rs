@@ -10,8 +10,8 @@ use super::front::{BATCH_EVENTS, internal_of};
 use super::rejoin::Rejoin;
 use super::reorder::Reorder;
 use crate::config::Config;
-use crate::device::{Recogniser, WatchList};
-use crate::net::{InternalRanges, Mac, Protocol, Service};
+use crate::device::{Presence, Recogniser, WatchList};
+use crate::net::{InternalRanges, Mac, Protocol, Segment, Service};
 use crate::source::zeek::{Conn, Fate, Name, Record, Transport};
 use crate::time::Timestamp;
 use crate::track::{Event, EventKind, Outcome, PULSE_AFTER, Traffic, is_internal_datagram};
@@ -67,6 +67,7 @@ impl LogFront {
                 recogniser: Recogniser::new(watch.clone()),
                 internal: internal_of(config),
                 rejoin: Rejoin::new(config.limits.flows as usize),
+                presence: Presence::default(),
                 macs: AHashMap::new(),
                 coming: AHashMap::new(),
                 batch: Batch::default(),
@@ -105,7 +106,7 @@ impl LogFront {
         };
         let by_name = matches!(record, Record::Name(_)) && self.macs != Some(false);
         by_name
-            || self.turn.recogniser.watched(address, mac).is_some()
+            || self.turn.recogniser.watched(Segment::Whole, address, mac).is_some()
             || mac.is_some_and(|mac| self.watch.has_mac(mac))
     }
 
@@ -134,6 +135,7 @@ struct Turn {
     recogniser: Recogniser,
     internal: Arc<InternalRanges>,
     rejoin: Rejoin,
+    presence: Presence,
     /// The MAC by which the device at an address is known now.
     macs: AHashMap<IpAddr, Mac>,
     /// The first MAC by which it will be known, of records that are held back: a name is asked for before it is called.
@@ -153,7 +155,7 @@ impl Turn {
     fn due(&mut self) -> Option<Batch> {
         let batch = &mut self.batch;
         (batch.events.len() >= BATCH_EVENTS).then(|| {
-            let next = Batch { events: Vec::with_capacity(batch.events.len()), now: batch.now };
+            let next = Batch { events: Vec::with_capacity(batch.events.len()), now: batch.now, ..Batch::default() };
             std::mem::replace(batch, next)
         })
     }
@@ -162,19 +164,20 @@ impl Turn {
     fn will_be(&mut self, conn: &Conn) {
         if conn.mac.is_some()
             && self.coming.len() < MAX_ADDRESSES
-            && let Some(mac) = self.recogniser.watched(conn.origin, conn.mac).and_then(|watched| watched.mac)
+            && let Some(mac) =
+                self.recogniser.watched(Segment::Whole, conn.origin, conn.mac).and_then(|watched| watched.mac)
         {
             self.coming.entry(conn.origin).or_insert(mac);
         }
     }
 
     fn tell(&mut self, time: Timestamp, device: IpAddr, mac: Option<Mac>, kind: EventKind) {
-        self.batch.events.push(Event { time, device, mac, kind });
+        self.batch.events.push(Event { time, segment: Segment::Whole, device, mac, kind });
     }
 
     fn name(&mut self, name: Name) {
         let mac = self.macs.get(&name.client).or_else(|| self.coming.get(&name.client)).copied();
-        if let Some(watched) = self.recogniser.watched(name.client, mac) {
+        if let Some(watched) = self.recogniser.watched(Segment::Whole, name.client, mac) {
             for seen in std::iter::once(name.seen).chain(name.answer) {
                 self.tell(name.time, name.client, watched.mac, EventKind::Name(Box::new(seen)));
             }
@@ -183,12 +186,16 @@ impl Turn {
 
     fn conn(&mut self, conn: &Conn) {
         if let Some(mac) = conn.mac {
-            self.recogniser.note(mac, conn.origin);
+            self.recogniser.note(mac, conn.origin, conn.time);
             while let Some(router) = self.recogniser.next_router() {
                 self.tell(conn.time, conn.origin, Some(router), EventKind::Router);
             }
         }
-        let Some(watched) = self.recogniser.watched(conn.origin, conn.mac) else { return };
+        let Some(watched) = self.recogniser.watched(Segment::Whole, conn.origin, conn.mac) else { return };
+        if self.internal.contains(conn.origin) && self.presence.is_due(Segment::Whole, conn.origin, conn.mac, conn.time)
+        {
+            self.tell(conn.time, conn.origin, None, EventKind::Present { link: conn.mac });
+        }
         if let Some(mac) = watched.mac
             && (self.macs.len() < MAX_ADDRESSES || self.macs.contains_key(&conn.origin))
         {
@@ -208,8 +215,15 @@ impl Turn {
         let followed = all || !self.internal.contains(conn.responder);
         let port = if protocol == Protocol::Icmp { 0 } else { conn.responder_port };
         let (destination, service) = (conn.responder, Service { protocol, port });
-        let mut tell =
-            |kind| self.batch.events.push(Event { time: conn.time, device: conn.origin, mac: watched.mac, kind });
+        let mut tell = |kind| {
+            self.batch.events.push(Event {
+                time: conn.time,
+                segment: Segment::Whole,
+                device: conn.origin,
+                mac: watched.mac,
+                kind,
+            });
+        };
         let mut traffic = Traffic {
             bytes_out: conn.bytes_out,
             bytes_in: conn.bytes_in,
@@ -272,6 +286,8 @@ mod tests {
         assert_eq!(log.damage(), None);
         let mut events = Vec::new();
         front.finish(|batch| events.extend(batch.events));
+        // Who was there is told of too, about once a minute.
+        events.retain(|event| !matches!(event.kind, EventKind::Present { .. }));
         events
     }
 
@@ -288,6 +304,7 @@ mod tests {
                 EventKind::Pulse { service, .. } => format!("pulse {service}"),
                 EventKind::Name(seen) => seen.name.clone(),
                 EventKind::Router => "router".to_owned(),
+                EventKind::Sighting(_) | EventKind::Present { .. } => "sighting".to_owned(),
             })
             .collect()
     }

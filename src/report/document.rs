@@ -5,10 +5,13 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::device::DeviceEntry;
+use super::inventory::{Lists, RegisterEntry};
 use crate::alert::Alert;
 use crate::analyse::beat::{Level, Score};
-use crate::analyse::{Answer, Camera, Ledger, NamePair, Pair, Totals};
+use crate::analyse::{Answer, Camera, Ledger, NamePair, Observed, Pair, Totals};
 use crate::device::DeviceKind;
+use crate::device::hours::start_of;
 use crate::geo::Class;
 use crate::names::encrypted_dns::EncryptedDns;
 use crate::net::Mac;
@@ -86,7 +89,39 @@ pub struct Document<'a> {
     pairs: Vec<PairEntry<'a>>,
     names: Vec<NameEntry<'a>>,
     alerts: &'a [Alert],
+    coverage: CoverageEntry,
+    devices: BTreeMap<&'static str, u64>,
+    register: RegisterEntry<'a>,
     sources: Vec<String>,
+}
+
+/// Which hours could be observed at all.
+#[derive(Debug, Serialize)]
+struct CoverageEntry {
+    first_hour: Option<Timestamp>,
+    hours: u32,
+    not_observable: Vec<HourEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct HourEntry {
+    hour: Timestamp,
+    why: Observed,
+}
+
+impl CoverageEntry {
+    fn new(ledger: &Ledger) -> Self {
+        let coverage = ledger.coverage();
+        let not_observable = coverage
+            .hours()
+            .filter_map(|hour| Some(HourEntry { hour: start_of(hour), why: coverage.of_capture(hour)? }))
+            .collect();
+        Self {
+            first_hour: coverage.hours().next().map(start_of),
+            hours: coverage.hours().count() as u32,
+            not_observable,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +130,9 @@ struct Tables {
     evicted_pairs: u64,
     cameras_left_out: u64,
     names_left_out: u64,
+    devices_left_out: u64,
+    devices_evicted: u64,
+    networks_left_out: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,7 +140,7 @@ struct CameraEntry<'a> {
     id: &'a str,
     addresses: &'a [IpAddr],
     mac: Option<Mac>,
-    vendor: Option<&'static str>,
+    vendor: Option<&'a str>,
     kind: DeviceKind,
     name: Option<&'a str>,
     site: Option<&'a str>,
@@ -123,6 +161,11 @@ struct CameraEntry<'a> {
     last: Timestamp,
     /// The rhythm of the calls to all overseas destinations together.
     beat: Option<BeatEntry>,
+    asset: Option<&'a str>,
+    expected_destinations: &'a [String],
+    registered: bool,
+    #[serde(flatten)]
+    device: DeviceEntry<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -270,14 +313,20 @@ impl<'a> Document<'a> {
                 evicted_pairs: ledger.evicted_pairs(),
                 cameras_left_out: ledger.cameras_left_out(),
                 names_left_out: ledger.names_left_out(),
+                devices_left_out: ledger.inventory().left_out(),
+                devices_evicted: ledger.inventory().evicted(),
+                networks_left_out: ledger.coverage().networks_left_out(),
             },
             cameras: cameras
                 .into_iter()
-                .map(|(id, camera)| camera_entry(camera, countries.remove(&id).unwrap_or_default(), now))
+                .map(|(id, camera)| camera_entry(camera, ledger, countries.remove(&id).unwrap_or_default(), now))
                 .collect(),
             pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
             names: names.into_iter().map(|(kind, said, name)| name_entry(kind, said, name, ledger, now)).collect(),
             alerts,
+            coverage: CoverageEntry::new(ledger),
+            devices: ledger.inventory().kinds().map(|(kind, count)| (kind.word(), count)).into(),
+            register: Lists::new(ledger).entry(),
             sources: ledger.geo().sources().iter().map(ToString::to_string).collect(),
         }
     }
@@ -288,12 +337,17 @@ pub(super) fn worst_first(a: &Camera, b: &Camera) -> std::cmp::Ordering {
     (b.overseas_attempts, b.attempts).cmp(&(a.overseas_attempts, a.attempts)).then_with(|| a.id.cmp(&b.id))
 }
 
-fn camera_entry(camera: &Camera, countries: BTreeMap<String, u64>, now: Timestamp) -> CameraEntry<'_> {
+fn camera_entry<'a>(
+    camera: &'a Camera,
+    ledger: &'a Ledger,
+    countries: BTreeMap<String, u64>,
+    now: Timestamp,
+) -> CameraEntry<'a> {
     CameraEntry {
         id: &camera.id,
         addresses: &camera.addresses,
         mac: camera.mac,
-        vendor: camera.vendor,
+        vendor: camera.vendor.as_deref(),
         kind: camera.kind,
         name: camera.name.as_deref(),
         site: camera.site.as_deref(),
@@ -317,6 +371,10 @@ fn camera_entry(camera: &Camera, countries: BTreeMap<String, u64>, now: Timestam
             .score(now)
             .filter(|score| score.level().is_some())
             .map(|score| BeatEntry::new(Some(score), None)),
+        asset: camera.asset.as_deref(),
+        expected_destinations: &camera.expected_destinations,
+        registered: camera.configured,
+        device: DeviceEntry::of_camera(camera, ledger),
     }
 }
 

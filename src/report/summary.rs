@@ -5,8 +5,10 @@ use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use super::document::{Capture, SourceKind, worst_first};
+use super::inventory::Lists;
 use crate::alert::{Alert, State};
 use crate::analyse::{Camera, CameraId, Ledger, Pair, PairName};
+use crate::device::DeviceKind;
 use crate::geo::Class;
 use crate::names::encrypted_dns::EncryptedDns;
 use crate::time::Timestamp;
@@ -35,11 +37,12 @@ fn write_all(out: &mut String, capture: &Capture, ledger: &Ledger, alerts: &[Ale
     if cameras.is_empty() {
         out.push_str(nobody(capture.source));
     } else {
-        callers(out, &cameras, &pairs, span_s)?;
+        callers(out, &cameras, &pairs, span_s, ledger)?;
     }
     destinations(out, &pairs)?;
     wishes(out, ledger)?;
     tell_alerts(out, alerts)?;
+    devices(out, ledger)?;
     notes(out, capture, ledger, now_s)
 }
 
@@ -136,6 +139,7 @@ fn callers(
     cameras: &[(CameraId, &Camera)],
     pairs: &BTreeMap<CameraId, Vec<&Pair>>,
     span_s: f64,
+    ledger: &Ledger,
 ) -> fmt::Result {
     let abroad = |camera: &Camera| camera.overseas_attempts + camera.unknown_attempts;
     let callers: Vec<_> = cameras.iter().filter(|(id, camera)| abroad(camera) > 0 || pairs.contains_key(id)).collect();
@@ -164,7 +168,7 @@ fn callers(
             write!(whom, " and {} more", theirs.len() - 1)?;
         }
         let (attempts, outcome) = (grouped(abroad(camera)), outcome(answered, refused, unanswered));
-        writeln!(out, "  {:<24} {attempts:>10} {hourly:>10}  {outcome:<21} {whom}", label(camera))?;
+        writeln!(out, "  {:<24} {attempts:>10} {hourly:>10}  {outcome:<21} {whom}", label(camera, ledger))?;
     }
     if callers.len() > ROWS {
         writeln!(out, "  … and {} more (--json has them all)", callers.len() - ROWS)?;
@@ -172,13 +176,78 @@ fn callers(
     Ok(())
 }
 
-fn label(camera: &Camera) -> String {
-    let address = camera.addresses.first().map(ToString::to_string).unwrap_or_default();
-    match (&camera.name, camera.vendor) {
-        (Some(name), _) => name.clone(),
-        (None, Some(vendor)) => format!("{address} {vendor}"),
-        (None, None) => address,
+fn label(camera: &Camera, ledger: &Ledger) -> String {
+    let mut label = match &camera.name {
+        Some(name) => name.clone(),
+        None => camera.addresses.last().map(|address| camera.segment.scoped(*address)).unwrap_or_default(),
+    };
+    let model = ledger.device_of(camera).and_then(|(_, device)| device.profile(None).model.map(|held| held.value));
+    match (model, &camera.vendor) {
+        (Some(model), _) => {
+            label.push(' ');
+            label.push_str(model);
+        }
+        (None, Some(vendor)) if camera.name.is_none() => {
+            label.push(' ');
+            label.push_str(vendor);
+        }
+        _ => {}
     }
+    if camera.kind == DeviceKind::Recorder {
+        // It calls for the cameras behind it.
+        label.push_str(" (recorder)");
+    }
+    label
+}
+
+/// Who was seen, and of whom how much is known.
+fn devices(out: &mut String, ledger: &Ledger) -> fmt::Result {
+    let words = |(kind, n): (DeviceKind, u64)| match kind {
+        DeviceKind::Camera => count(n as usize, "camera", "cameras"),
+        DeviceKind::Recorder => count(n as usize, "recorder", "recorders"),
+        DeviceKind::Doorstation => count(n as usize, "door station", "door stations"),
+        DeviceKind::Other => count(n as usize, "other", "others"),
+        DeviceKind::Unknown => count(n as usize, "unknown", "unknown"),
+    };
+    let kinds: Vec<String> = ledger.inventory().kinds().into_iter().filter(|(_, n)| *n > 0).map(words).collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nDevices seen: {} (`camwatch cameras` lists them, with the reason).", kinds.join(", "))?;
+    let coverage = ledger.coverage();
+    let hours = coverage.hours().count();
+    let blind = coverage.hours().filter(|hour| coverage.of_capture(*hour).is_some()).count();
+    let watched = || ledger.cameras().filter(|(_, camera)| camera.kind.is_watched());
+    let counts = watched().filter_map(|(_, camera)| Some(coverage.counts(ledger.device_of(camera)?.1)));
+    let silent = counts.filter(|counts| counts.silent > 0).count();
+    let unobservable = if blind > 0 {
+        format!(", of which {blind} were captured less than half, or with losses")
+    } else {
+        String::new()
+    };
+    write!(out, "Coverage: {}{unobservable}", count(hours, "hour", "hours"))?;
+    match silent {
+        0 => writeln!(out, "; no camera was silent for a whole hour while its network was observed."),
+        n => writeln!(
+            out,
+            "; {} silent for a whole hour or more while the network was observed.",
+            count(n, "camera was", "cameras were")
+        ),
+    }?;
+    if ledger.watch_list().cameras().is_empty() {
+        return Ok(());
+    }
+    let lists = Lists::new(ledger);
+    let covered = lists.missing.iter().filter(|missing| missing.covered).count();
+    let strangers = lists.unregistered().count();
+    writeln!(
+        out,
+        "Register: {} seen, {} not seen although covered, {} not observable; {} seen but not registered.",
+        lists.rows.iter().filter(|row| row.registered.is_some()).count(),
+        covered,
+        lists.missing.len() - covered,
+        count(strangers, "camera", "cameras")
+    )
 }
 
 fn destination(pair: &Pair) -> String {

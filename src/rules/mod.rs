@@ -8,8 +8,10 @@ mod engine;
 mod narrow;
 mod new_destination;
 mod rate;
+mod silent;
 mod surge;
 mod target;
+mod unregistered;
 mod words;
 
 use std::fmt;
@@ -76,13 +78,23 @@ pub enum Kind {
     Surge(surge::Surge),
     /// Whom a camera has not called before.
     NewDestination(new_destination::NewDestination),
+    /// A camera that stopped talking.
+    Silent(silent::Silent),
+    /// A camera that nobody registered.
+    Unregistered(unregistered::Unregistered),
 }
 
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
 
 /// Every kind of rule, by the word that names it in a file. A new kind joins here.
-pub const KINDS: [(&str, ReadKind); 4] =
-    [("rate", rate::read), ("beat", beat::read), ("surge", surge::read), ("new_destination", new_destination::read)];
+pub const KINDS: [(&str, ReadKind); 6] = [
+    ("rate", rate::read),
+    ("beat", beat::read),
+    ("surge", surge::read),
+    ("new_destination", new_destination::read),
+    ("silent", silent::read),
+    ("unregistered", unregistered::read),
+];
 
 impl Kind {
     fn start(&self) -> Box<dyn Condition> {
@@ -91,6 +103,8 @@ impl Kind {
             Self::Beat(beat) => Box::new(beat::Running::new(beat.clone())),
             Self::Surge(surge) => Box::new(surge::Running::new(surge.clone())),
             Self::NewDestination(rule) => Box::new(new_destination::Running::new(rule.clone())),
+            Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
+            Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
         }
     }
 }
@@ -126,6 +140,20 @@ trait Condition: Send {
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>);
+}
+
+/// For conditions that go through all cameras: once a minute of capture time is often enough.
+#[derive(Debug, Default)]
+struct Minute(Option<Timestamp>);
+
+impl Minute {
+    fn is_over(&mut self, now: Timestamp) -> bool {
+        let over = self.0.is_none_or(|began| now < began || now.since(began) >= Duration::from_secs(60));
+        if over {
+            self.0 = Some(now);
+        }
+        over
+    }
 }
 
 /// Reads one `[[rule]]`.

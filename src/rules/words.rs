@@ -24,7 +24,7 @@ pub(super) fn destination(pair: &Pair) -> String {
 pub(super) fn camera_facts(camera: &Camera) -> Value {
     json!({
         "id": camera.id, "addresses": camera.addresses, "mac": camera.mac, "vendor": camera.vendor,
-        "name": camera.name, "site": camera.site, "tags": camera.tags,
+        "name": camera.name, "site": camera.site, "tags": camera.tags, "asset": camera.asset,
     })
 }
 

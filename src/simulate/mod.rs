@@ -5,9 +5,11 @@
 
 mod actors;
 mod frames;
+mod mixed;
 mod random;
 mod scenario;
 mod scene;
+mod speech;
 mod writer;
 
 pub use random::Random;

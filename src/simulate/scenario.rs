@@ -19,6 +19,10 @@ pub enum Scenario {
     Quiet,
     /// Quiet, and from a given minute on Fiumicino.
     Onset,
+    /// Cameras of three makers, recorders, office machines and a router, each speaking its protocols.
+    Mixed,
+    /// Quiet, and from a given minute on the first camera says nothing any more.
+    Silence,
 }
 
 /// How large, how long, how often.
@@ -44,6 +48,8 @@ pub struct Options {
     pub at_minute: u64,
     /// `office`: people.
     pub people: u64,
+    /// `mixed`: every device has another address in the second half.
+    pub readdress: bool,
     /// Bytes kept of each frame.
     pub snaplen: u32,
 }
@@ -76,6 +82,8 @@ impl Scenario {
             Self::Office => "office",
             Self::Quiet => "quiet",
             Self::Onset => "onset",
+            Self::Mixed => "mixed",
+            Self::Silence => "silence",
         }
     }
 
@@ -91,6 +99,11 @@ impl Scenario {
             Self::Onset => {
                 quiet(&mut scene, options);
                 callers(&mut scene, options, options.at_minute * 60);
+            }
+            Self::Mixed => super::mixed::stage(&mut scene, options),
+            Self::Silence => {
+                quiet(&mut scene, options);
+                scene.silence(camera(0), options.at_minute * 60);
             }
             Self::Office => {
                 quiet(&mut scene, options);

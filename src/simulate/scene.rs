@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use super::frames::Host;
+use super::mixed::TruthDevice;
 use super::random::Random;
 use crate::net::{Mac, Service};
 use crate::time::Timestamp;
@@ -69,6 +70,9 @@ pub struct Scene {
     wakes: BinaryHeap<Reverse<(u64, usize)>>,
     stage: Stage,
     packets: u64,
+    devices: Vec<TruthDevice>,
+    /// From this moment on, frames that this host sends are not seen.
+    silenced: Option<(Host, u64)>,
 }
 
 /// What a capture holds, as it was made.
@@ -79,6 +83,8 @@ pub struct Truth {
     packets: u64,
     attempts: u64,
     cameras: Vec<TruthCamera>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<TruthDevice>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -107,13 +113,23 @@ impl Scene {
             counts: BTreeMap::new(),
         };
         let (actors, wakes) = (Vec::new(), BinaryHeap::new());
-        Self { start, end: seconds * 1_000_000, actors, wakes, stage, packets: 0 }
+        Self { start, end: seconds * 1_000_000, actors, wakes, stage, packets: 0, devices: Vec::new(), silenced: None }
     }
 
     /// Brings an actor on, woken first at `first` microseconds.
     pub(super) fn add(&mut self, first: u64, actor: impl Actor + 'static) {
         self.wakes.push(Reverse((first, self.actors.len())));
         self.actors.push(Box::new(actor));
+    }
+
+    /// Tells what a device is.
+    pub(super) fn tell(&mut self, device: TruthDevice) {
+        self.devices.push(device);
+    }
+
+    /// Silences a host from a second on, as if its plug was pulled; others go on calling it.
+    pub(super) fn silence(&mut self, host: Host, from_second: u64) {
+        self.silenced = Some((host, from_second * 1_000_000));
     }
 
     pub(super) fn random(&mut self) -> &mut Random {
@@ -134,6 +150,15 @@ impl Scene {
                 }
                 (_, Some(_)) => {
                     let Some(Reverse((at, _, frame))) = self.stage.frames.pop() else { continue };
+                    let mute = |(host, from): (Host, u64)| {
+                        // Nobody answers what was not asked; who calls it of himself goes on.
+                        let (to, by) = (frame.get(..6), frame.get(6..12));
+                        let answers = to == Some(&host.mac.0[..]) && frame.get(23) == Some(&17);
+                        at >= from && (by == Some(&host.mac.0[..]) || answers)
+                    };
+                    if self.silenced.is_some_and(mute) {
+                        continue;
+                    }
                     self.packets += 1;
                     sink(Timestamp::from_nanos(self.start.as_nanos() + at as i64 * 1000), &frame)?;
                 }
@@ -164,6 +189,6 @@ impl Scene {
             })
             .collect();
         let attempts = cameras.iter().flat_map(|camera| &camera.destinations).map(|d| d.attempts).sum();
-        Truth { scenario, seed, packets: self.packets, attempts, cameras }
+        Truth { scenario, seed, packets: self.packets, attempts, cameras, devices: self.devices }
     }
 }

@@ -29,6 +29,7 @@ enum Format {
 struct Place {
     time: Timestamp,
     link: LinkType,
+    interface: u16,
     wire_len: u32,
     back: usize,
     length: usize,
@@ -82,6 +83,7 @@ impl CaptureFile {
         Ok(self.advance()?.map(|place| Frame {
             time: place.time,
             link: place.link,
+            interface: place.interface,
             wire_len: place.wire_len,
             data: self.input.consumed(place.back, place.length),
         }))
@@ -151,7 +153,8 @@ impl CaptureFile {
         let fraction = u64::from(fraction) * if nanos { 1 } else { 1000 };
         let time = Timestamp::from_nanos((u64::from(seconds) * 1_000_000_000 + fraction) as i64);
         // A tool that wrote no length of the wire meant the length of the capture.
-        Ok(Some(Place { time, link, wire_len: wire_len.max(captured as u32), back: captured, length: captured }))
+        let wire_len = wire_len.max(captured as u32);
+        Ok(Some(Place { time, link, interface: 0, wire_len, back: captured, length: captured }))
     }
 
     fn next_block(&mut self) -> Result<Option<Place>, String> {
@@ -175,11 +178,12 @@ impl CaptureFile {
             }
             let kind = section.take(&self.input.window()[..total])?;
             self.input.consume(total);
-            if let Kind::Packet { time, link, wire_len, start, length } = kind {
+            if let Kind::Packet { time, link, interface, wire_len, start, length } = kind {
                 let wire_len = wire_len.max(length as u32);
                 return Ok(Some(Place {
                     time: time.unwrap_or(self.last),
                     link,
+                    interface,
                     wire_len,
                     back: total - start,
                     length,

@@ -47,6 +47,7 @@ struct Open {
 struct Held {
     time: Timestamp,
     link: LinkType,
+    interface: u16,
     wire_len: u32,
     data: Vec<u8>,
 }
@@ -111,7 +112,7 @@ impl CaptureFiles {
 
 impl Merge {
     fn start(&mut self, order: usize, file: CaptureFile, damages: &mut Vec<Damage>) {
-        let next = Held { time: Timestamp::MIN, link: LinkType(1), wire_len: 0, data: Vec::new() };
+        let next = Held { time: Timestamp::MIN, link: LinkType(1), interface: 0, wire_len: 0, data: Vec::new() };
         self.open.push(Open { order, file, next });
         self.hold_next(self.open.len() - 1, damages);
     }
@@ -122,6 +123,7 @@ impl Merge {
         match open.file.next_frame() {
             Ok(Some(frame)) => {
                 (open.next.time, open.next.link, open.next.wire_len) = (frame.time, frame.link, frame.wire_len);
+                open.next.interface = frame.interface;
                 open.next.data.clear();
                 open.next.data.extend_from_slice(frame.data);
                 return;
@@ -145,7 +147,8 @@ impl Merge {
                 let at = soonest?;
                 self.given = Some(at);
                 let next = &self.open.get(at)?.next;
-                return Some(Frame { time: next.time, link: next.link, wire_len: next.wire_len, data: &next.data });
+                let Held { time, link, interface, wire_len, ref data } = *next;
+                return Some(Frame { time, link, interface, wire_len, data });
             }
             let (_, order, path) = self.waiting.pop_front()?;
             match CaptureFile::open_counting(&path, progress.clone()) {

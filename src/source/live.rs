@@ -120,6 +120,7 @@ impl LiveSource {
                 Ok(Polled::Frame(Frame {
                     time: Timestamp::from_parts(packet.header.ts.tv_sec, fraction as u32),
                     link: *link,
+                    interface: 0,
                     wire_len: packet.header.len,
                     data: packet.data,
                 }))

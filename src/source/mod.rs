@@ -31,6 +31,8 @@ pub struct Frame<'a> {
     pub time: Timestamp,
     /// What `data` starts with.
     pub link: LinkType,
+    /// Which interface of its capture saw it: pcapng numbers them, elsewhere it is 0.
+    pub interface: u16,
     /// How long the frame was on the wire; `data` is shorter when the capture was cut at a snapshot length.
     pub wire_len: u32,
     /// What was captured of it.

@@ -32,7 +32,7 @@ struct Interface {
 /// A block, by what it is for.
 pub(super) enum Kind {
     /// A packet; its data are `length` bytes from `start` of the block on.
-    Packet { time: Option<Timestamp>, link: LinkType, wire_len: u32, start: usize, length: usize },
+    Packet { time: Option<Timestamp>, link: LinkType, interface: u16, wire_len: u32, start: usize, length: usize },
     /// Anything else.
     Other,
 }
@@ -85,6 +85,7 @@ impl Section {
         let (Some(interface), Some(captured), Some(wire_len)) = (interface, captured, wire_len) else {
             return Err("a packet block that is too short".to_owned());
         };
+        let number = interface as u16;
         let Some(interface) = self.interfaces.get(interface as usize) else {
             return Err(format!("a packet of interface {interface}, which the capture does not describe"));
         };
@@ -93,7 +94,7 @@ impl Section {
             return Err(format!("a packet of {captured} bytes in a block of {length}"));
         }
         let time = ticks.map(|ticks| interface.time(ticks));
-        Ok(Kind::Packet { time, link: interface.link, wire_len, start, length: captured })
+        Ok(Kind::Packet { time, link: interface.link, interface: number, wire_len, start, length: captured })
     }
 
     fn describe(&mut self, block: &[u8]) -> Result<Kind, String> {

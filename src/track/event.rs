@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::net::{Mac, Service};
+use crate::device::facts::Sighting;
+use crate::net::{Mac, Segment, Service};
 use crate::time::Timestamp;
 
 /// Something a watched device did or met.
@@ -10,7 +11,9 @@ use crate::time::Timestamp;
 pub struct Event {
     /// When, in capture time. Events of one device come in order; those of several may be seconds apart.
     pub time: Timestamp,
-    /// The watched device's address.
+    /// Where in the network: an address is one device's within it.
+    pub segment: Segment,
+    /// The device's address: a watched one's, but for sightings.
     pub device: IpAddr,
     /// The device's MAC address, where the device is known by it (never a router's).
     pub mac: Option<Mac>,
@@ -49,6 +52,13 @@ pub enum EventKind {
     },
     /// The device named a host.
     Name(Box<NameSeen>),
+    /// A message said something about a device, watched or not.
+    Sighting(Box<Sighting>),
+    /// A device inside sent something, watched or not; told about once a minute of each.
+    Present {
+        /// The sender on the link: the device itself, or a router before it.
+        link: Option<Mac>,
+    },
     /// The MAC of this event turned out to be a router's: what was recognised by it only was behind it.
     Router,
 }

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use crate::net::Protocol;
+use crate::net::{Protocol, Segment};
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,10 +18,12 @@ pub(super) struct FlowKey {
     low: End,
     high: End,
     protocol: Protocol,
+    segment: Segment,
 }
 
 /// By two words for IPv4, where the derived one would feed a dozen small pieces.
 impl Hash for FlowKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         match (self.low.address, self.high.address) {
             (IpAddr::V4(low), IpAddr::V4(high)) => {
@@ -36,19 +38,23 @@ impl Hash for FlowKey {
                 }
             }
         }
-        let protocol = u64::from(self.protocol as u8);
-        state.write_u64(u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16 | protocol);
+        let ports = u64::from(self.low.port) << 24 | u64::from(self.high.port) << 8;
+        state.write_u64(self.segment.bits() << 40 | ports | u64::from(self.protocol as u8));
     }
 }
 
 impl FlowKey {
     /// The key, and whether `from` is its low end.
-    pub(super) fn new(protocol: Protocol, from: End, to: End) -> (Self, bool) {
+    pub(super) fn new(segment: Segment, protocol: Protocol, from: End, to: End) -> (Self, bool) {
         if from <= to {
-            (Self { low: from, high: to, protocol }, true)
+            (Self { low: from, high: to, protocol, segment }, true)
         } else {
-            (Self { low: to, high: from, protocol }, false)
+            (Self { low: to, high: from, protocol, segment }, false)
         }
+    }
+
+    pub(super) fn segment(&self) -> Segment {
+        self.segment
     }
 
     pub(super) fn protocol(&self) -> Protocol {

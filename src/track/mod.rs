@@ -35,6 +35,8 @@ pub struct TrackStats {
     pub flows: u64,
     /// Connections that left early because the table was full.
     pub evicted: u64,
+    /// How often there was no room to watch a camera that showed itself by what it said.
+    pub learned_left_out: u64,
     /// Beginnings of streams in which a name was awaited that left because too many waited.
     pub names_given_up: u64,
 }

@@ -319,7 +319,8 @@ fn tell_hello(flow: &Flow, kind: NameKind, hello: Hello, time: Timestamp, events
 fn tell(flow: &Flow, mut seen: NameSeen, time: Timestamp, events: &mut Vec<Event>) {
     if !seen.name.is_empty() {
         seen.addresses.push(flow.destination());
-        events.push(Event { time, device: flow.device(), mac: flow.mac, kind: EventKind::Name(Box::new(seen)) });
+        let (segment, device, mac) = (flow.key.segment(), flow.device(), flow.mac);
+        events.push(Event { time, segment, device, mac, kind: EventKind::Name(Box::new(seen)) });
     }
 }
 
@@ -331,7 +332,9 @@ fn tell_dns(flow: &Flow, message: &dns::Message, from_device: bool, time: Timest
     if !by_device && !flow.followed {
         return;
     }
-    let mut push = |seen| events.push(Event { time, device: client, mac, kind: EventKind::Name(Box::new(seen)) });
+    let segment = flow.key.segment();
+    let mut push =
+        |seen| events.push(Event { time, segment, device: client, mac, kind: EventKind::Name(Box::new(seen)) });
     let dns = |name: &String| NameSeen::said(NameKind::Dns, name.clone());
     if message.response {
         if let Some(name) = message.questions.first() {

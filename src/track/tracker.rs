@@ -13,7 +13,7 @@ use super::tombstone::Tombstones;
 use super::{Limits, TrackStats};
 use crate::decode::{Echo, IcmpError, Packet, TcpSegment, Transport, UdpDatagram};
 use crate::device::{Recogniser, WatchList, Watched};
-use crate::net::{InternalRanges, Mac, Protocol};
+use crate::net::{InternalRanges, Mac, Protocol, Segment};
 use crate::time::Timestamp;
 
 /// Without an answer for this long after the last try, an attempt is unanswered.
@@ -49,6 +49,7 @@ pub struct Tracker {
 /// Everything of one packet that its flow needs.
 struct Seen {
     time: Timestamp,
+    segment: Segment,
     length: u32,
     from: End,
     to: End,
@@ -83,11 +84,17 @@ impl Tracker {
         self.internal = internal;
     }
 
+    /// Watches a device from now on that facts have shown to be a camera.
+    pub fn learn(&mut self, segment: Segment, mac: Option<Mac>, address: Option<IpAddr>, link: Option<Mac>) {
+        self.recogniser.learn(segment, mac, address, link);
+    }
+
     /// Counters so far, and how many flows are live.
     pub fn stats(&self) -> TrackStats {
         TrackStats {
             flows: (self.outbound.len() + self.inbound.len()) as u64,
             names_given_up: self.namer.given_up(),
+            learned_left_out: self.recogniser.left_out(),
             ..self.stats
         }
     }
@@ -108,14 +115,15 @@ impl Tracker {
         }
     }
 
-    /// Takes a packet.
-    pub fn packet(&mut self, packet: &Packet<'_>, events: &mut Vec<Event>) {
+    /// Takes a packet that was seen on `segment`.
+    pub fn packet(&mut self, segment: Segment, packet: &Packet<'_>, events: &mut Vec<Event>) {
         self.advance(packet.time, events);
         if let Some(macs) = packet.macs {
-            self.recogniser.note(macs.source, packet.source);
+            self.recogniser.note(macs.source, packet.source, packet.time);
             while let Some(mac) = self.recogniser.next_router() {
                 events.push(Event {
                     time: packet.time,
+                    segment,
                     device: packet.source,
                     mac: Some(mac),
                     kind: EventKind::Router,
@@ -124,6 +132,7 @@ impl Tracker {
         }
         let seen = |from, to| Seen {
             time: packet.time,
+            segment,
             length: packet.length,
             from: End { address: packet.source, port: from },
             to: End { address: packet.destination, port: to },
@@ -141,9 +150,9 @@ impl Tracker {
                 self.fragments.note(packet, udp.fragment_id, 17, &seen.from, &seen.to);
             }
             Transport::Echo(echo) => self.echo(&seen(echo.id, echo.id), *echo, events),
-            Transport::Error(error) => self.error(packet.time, error, events),
-            Transport::Fragment { id, protocol } => self.fragment(packet, *id, *protocol),
-            Transport::Other(_) => {}
+            Transport::Error(error) => self.error(packet.time, segment, error, events),
+            Transport::Fragment { id, protocol } => self.fragment(segment, packet, *id, *protocol),
+            Transport::Neighbour { .. } | Transport::Other(_) => {}
         }
     }
 
@@ -172,7 +181,7 @@ impl Tracker {
     }
 
     fn tcp(&mut self, seen: &Seen, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
-        let (key, from_is_low) = FlowKey::new(Protocol::Tcp, seen.from, seen.to);
+        let (key, from_is_low) = FlowKey::new(seen.segment, Protocol::Tcp, seen.from, seen.to);
         let opens = tcp.syn && !tcp.ack;
         let Some((table, at)) = self.find(&key) else {
             if opens {
@@ -314,7 +323,7 @@ impl Tracker {
     }
 
     fn datagram(&mut self, seen: &Seen, protocol: Protocol, datagram: &Datagram<'_>, events: &mut Vec<Event>) {
-        let (key, from_is_low) = FlowKey::new(protocol, seen.from, seen.to);
+        let (key, from_is_low) = FlowKey::new(seen.segment, protocol, seen.from, seen.to);
         let Some((table, at)) = self.find(&key) else {
             if matches!(datagram, Datagram::Echo(Echo { request: false, .. })) {
                 return;
@@ -351,7 +360,7 @@ impl Tracker {
         tell_traffic_sometimes(flow, seen.time, events);
     }
 
-    fn error(&mut self, time: Timestamp, error: &IcmpError, events: &mut Vec<Event>) {
+    fn error(&mut self, time: Timestamp, segment: Segment, error: &IcmpError, events: &mut Vec<Event>) {
         let protocol = match error.quoted_protocol {
             6 => Protocol::Tcp,
             17 => Protocol::Udp,
@@ -362,7 +371,7 @@ impl Tracker {
         let to = if protocol == Protocol::Icmp { from } else { to };
         let from = End { address: error.quoted_source, port: from };
         let to = End { address: error.quoted_destination, port: to };
-        let (key, from_is_low) = FlowKey::new(protocol, from, to);
+        let (key, from_is_low) = FlowKey::new(segment, protocol, from, to);
         let Some((table, at)) = self.find(&key) else { return };
         let Some(flow) = self.table(table).get_mut(at) else { return };
         if from_is_low == flow.initiator_is_low && flow.state == State::Pending && !flow.told {
@@ -372,10 +381,10 @@ impl Tracker {
         }
     }
 
-    fn fragment(&mut self, packet: &Packet<'_>, id: u32, protocol: u8) {
+    fn fragment(&mut self, segment: Segment, packet: &Packet<'_>, id: u32, protocol: u8) {
         let Some((from, to)) = self.fragments.find(packet, id, protocol) else { return };
         let protocol = if protocol == 6 { Protocol::Tcp } else { Protocol::Udp };
-        let (key, from_is_low) = FlowKey::new(protocol, from, to);
+        let (key, from_is_low) = FlowKey::new(segment, protocol, from, to);
         let Some((table, at)) = self.find(&key) else { return };
         if let Some(flow) = self.table(table).get_mut(at) {
             flow.count((from_is_low == flow.initiator_is_low) == flow.outbound, packet.length, packet.time);
@@ -385,10 +394,11 @@ impl Tracker {
     /// Decides who of a new connection's ends is a watched device. None: nobody.
     fn new_flow(&mut self, caller: &Seen, key: FlowKey, caller_is_low: bool) -> Option<Flow> {
         let (caller_mac, called_mac) = caller.macs.unzip();
-        let (outbound, Watched { mac }) = match self.recogniser.watched(caller.from.address, caller_mac) {
+        let (outbound, Watched { mac }) = match self.recogniser.watched(caller.segment, caller.from.address, caller_mac)
+        {
             Some(watched) => (true, watched),
             // Under `all`, who only is called is no camera.
-            None => (false, self.recogniser.watched(caller.to.address, called_mac)?),
+            None => (false, self.recogniser.watched(caller.segment, caller.to.address, called_mac)?),
         };
         let other = if outbound { caller.to.address } else { caller.from.address };
         let followed = !self.internal.contains(other) || self.recogniser.watches_all();
@@ -438,7 +448,7 @@ fn start_tcp(flow: &mut Flow, seen: &Seen, sequence: u32) {
 }
 
 fn tell(flow: &Flow, time: Timestamp, kind: EventKind, events: &mut Vec<Event>) {
-    events.push(Event { time, device: flow.device(), mac: flow.mac, kind });
+    events.push(Event { time, segment: flow.key.segment(), device: flow.device(), mac: flow.mac, kind });
 }
 
 fn tell_attempt(flow: &Flow, time: Timestamp, events: &mut Vec<Event>) {
