@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Condition, Kind, Minute, Rule, words};
+use super::{Condition, Kind, Minute, Rule, Takes, words};
 use crate::alert::{Finding, GroupKey};
-use crate::analyse::{CameraId, Ledger, Step, StepKind};
+use crate::analyse::{CameraId, Ledger, Step};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -40,8 +40,8 @@ impl Running {
 }
 
 impl Condition for Running {
-    fn takes(&self, _: StepKind) -> bool {
-        false
+    fn takes(&self) -> Takes {
+        Takes::NOTHING
     }
 
     fn observe(&mut self, _: &Step, _: &Ledger) {}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Condition, Kind, Minute, Rule, Severity, words};
+use super::{Condition, Kind, Minute, Rule, Severity, Takes, words};
 use crate::alert::{Finding, GroupKey};
-use crate::analyse::{Camera, CameraId, Ledger, Step, StepKind};
+use crate::analyse::{Camera, CameraId, Ledger, Step};
 use crate::device::Certainty;
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
@@ -37,8 +37,8 @@ impl Running {
 }
 
 impl Condition for Running {
-    fn takes(&self, _: StepKind) -> bool {
-        false
+    fn takes(&self) -> Takes {
+        Takes::NOTHING
     }
 
     fn observe(&mut self, _: &Step, _: &Ledger) {}
