@@ -131,6 +131,8 @@ pub struct Ledger {
     limits: LedgerLimits,
     cameras: Vec<Camera>,
     camera_index: AHashMap<Identity, CameraId>,
+    /// Cameras found lately, by a few bits of their MAC address: what has one keeps its place.
+    lately: Vec<Option<(Mac, CameraId)>>,
     pairs: Vec<Option<Pair>>,
     pair_index: AHashMap<(CameraId, IpAddr), PairId>,
     /// Where the search for a pair to evict goes on.
@@ -152,6 +154,7 @@ pub struct Ledger {
 }
 
 const EVICTION_SAMPLE: usize = 16;
+const LATELY: usize = 1024;
 /// An hour that lost more than this share of its packets is not observable.
 const DEFAULT_MAX_LOSS: f64 = 0.01;
 
@@ -165,6 +168,7 @@ impl Ledger {
             limits,
             cameras: Vec::new(),
             camera_index: AHashMap::new(),
+            lately: vec![None; LATELY],
             pairs: Vec::new(),
             pair_index: AHashMap::new(),
             hand: 0,
@@ -437,7 +441,17 @@ impl Ledger {
     }
 
     fn camera(&mut self, event: &Event) -> Option<CameraId> {
-        let id = self.camera_at(event.segment, event.device, event.mac, event.time)?;
+        let place = event.mac.map(|mac| mac.bits() as usize % LATELY);
+        let id = match place.and_then(|place| self.lately[place]) {
+            Some((mac, id)) if event.mac == Some(mac) => id,
+            _ => {
+                let id = self.camera_at(event.segment, event.device, event.mac, event.time)?;
+                if let (Some(place), Some(mac)) = (place, event.mac) {
+                    self.lately[place] = Some((mac, id));
+                }
+                id
+            }
+        };
         self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
         Some(id)
     }

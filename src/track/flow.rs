@@ -61,6 +61,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    #[inline]
     pub(super) fn new(key: FlowKey, initiator_is_low: bool, outbound: bool, now: Timestamp) -> Self {
         Self {
             key,
