@@ -76,7 +76,7 @@ impl FlowTable {
         });
         let (hash, flows) = (flow.hash, &mut self.flows);
         if let Some(place) = flows.get_mut(at as usize) {
-            place.insert(flow);
+            *place = Some(flow);
         }
         self.index.insert_unique(hash, at, |&at| flows.get(at as usize).and_then(Option::as_ref).map_or(0, |f| f.hash));
         self.link(at);
