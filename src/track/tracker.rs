@@ -243,7 +243,8 @@ impl Tracker {
             payload_sent(flow, seen.time, Some((tcp.sequence, tcp.payload_len)), events);
         }
         self.namer.tcp(flow, tcp, from_device, seen.time, events);
-        if tcp.rst {
+        // Who gives up its own unanswered SYN by an RST was not answered: that is known when the time for answers is over.
+        if tcp.rst && flow.state != State::Pending {
             flow.state = State::Ended;
         } else if tcp.fin {
             if from_initiator {
