@@ -193,7 +193,7 @@ fn a_camera_that_stops_is_told_when_it_could_have_been_seen() {
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!(alerts[0]["subject"], "44:19:b6:10:00:01");
     let summary = alerts[0]["summary"].as_str().unwrap();
-    assert!(summary.contains("has been silent since 2015-04-01T09:19:"), "{summary}");
+    assert!(summary.contains("has sent nothing since 2015-04-01T09:19:"), "{summary}");
     let camera = document["cameras"].as_array().unwrap().iter().find(|c| c["id"] == "44:19:b6:10:00:01").unwrap();
     assert_eq!(camera["coverage"], serde_json::json!({ "observed": 1, "silent": 1, "not_observable": 0 }));
     // Nearly: 55 minutes of silence are not an hour.

@@ -269,8 +269,11 @@ impl Live {
         };
         let reason = worst.map_or("", |(_, member)| member.reason.as_str());
         let summary = match worst {
-            Some((name, _)) if self.members.len() > 1 => format!("{who}: the most, {name}, {reason}"),
-            _ => format!("{who} {reason}"),
+            Some((name, member)) if self.members.len() > 1 => {
+                format!("{who}: the most, {}, {reason}", known_as(name, &member.evidence))
+            }
+            Some((name, member)) => format!("{} {reason}", known_as(name, &member.evidence)),
+            None => who,
         };
         let members: Vec<_> = self
             .members
@@ -299,6 +302,20 @@ impl Live {
             ptr_claims: BTreeMap::new(),
         }
     }
+}
+
+/// A member as a person knows it: `10.20.7.31 (hikvision, 44:19:b6:00:00:01)`, `car park (10.20.7.31, town hall, CCTV-0412)`.
+fn known_as(name: &str, evidence: &serde_json::Value) -> String {
+    let camera = |key: &str| evidence.get("camera").and_then(|camera| camera.get(key));
+    let fact = |key| camera(key).and_then(serde_json::Value::as_str);
+    let address = camera("addresses").and_then(|all| all.as_array()?.last()?.as_str());
+    // Nobody knows a camera by its MAC address.
+    let (lead, also) = match address {
+        Some(address) if fact("mac") == Some(name) => (address, Some(name)),
+        _ => (name, address.filter(|address| !name.starts_with(address))),
+    };
+    let facts: Vec<&str> = [fact("vendor"), also, fact("site"), fact("asset")].into_iter().flatten().collect();
+    if facts.is_empty() { lead.to_owned() } else { format!("{lead} ({})", facts.join(", ")) }
 }
 
 #[cfg(test)]
@@ -333,6 +350,19 @@ mod tests {
         assert_eq!((told[0].event, told[0].alert.subject.as_str()), ("firing", "3 cameras → 120.26.96.67"));
         assert_eq!(told[0].alert.since, at(100));
         assert_eq!(alerts.take(Vec::new(), at(140)), [], "told once");
+    }
+
+    #[test]
+    fn a_camera_is_told_by_what_a_person_knows_it_by() {
+        let mac = "44:19:b6:00:00:01";
+        let told = |name: &str, camera: serde_json::Value| known_as(name, &serde_json::json!({ "camera": camera }));
+        let camera = serde_json::json!({ "addresses": ["10.0.0.9", "10.0.0.1"], "mac": mac, "vendor": "hikvision" });
+        assert_eq!(told(mac, camera), "10.0.0.1 (hikvision, 44:19:b6:00:00:01)");
+        let camera = serde_json::json!({ "addresses": ["10.0.0.1"], "site": "town hall", "asset": "CCTV-0412" });
+        assert_eq!(told("gate", camera), "gate (10.0.0.1, town hall, CCTV-0412)");
+        let camera = serde_json::json!({ "addresses": ["10.0.0.1"] });
+        assert_eq!(told("10.0.0.1%vlan12", camera), "10.0.0.1%vlan12");
+        assert_eq!(known_as("a", &serde_json::Value::Null), "a");
     }
 
     #[test]

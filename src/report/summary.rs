@@ -95,7 +95,9 @@ fn head(out: &mut String, capture: &Capture) -> fmt::Result {
     };
     write!(out, "Read {files}: ")?;
     match capture.source {
-        SourceKind::Packets => write!(out, "{} packets, {}", grouped(capture.packets), size(capture.bytes))?,
+        SourceKind::Packets => {
+            write!(out, "{}, {}", count(capture.packets as usize, "packet", "packets"), size(capture.bytes))?
+        }
         SourceKind::Zeek => {
             let records = count(capture.records as usize, "record", "records");
             write!(out, "{records} by Zeek, of {} packets, {}", grouped(capture.packets), size(capture.bytes))?;
@@ -220,11 +222,8 @@ fn devices(out: &mut String, ledger: &Ledger) -> fmt::Result {
     let watched = || ledger.cameras().filter(|(_, camera)| camera.kind.is_watched());
     let counts = watched().filter_map(|(_, camera)| Some(coverage.counts(ledger.device_of(camera)?.1)));
     let silent = counts.filter(|counts| counts.silent > 0).count();
-    let unobservable = if blind > 0 {
-        format!(", of which {blind} were captured less than half, or with losses")
-    } else {
-        String::new()
-    };
+    let unobservable =
+        if blind > 0 { format!(", {blind} of them captured less than half, or with losses") } else { String::new() };
     write!(out, "Coverage: {}{unobservable}", count(hours, "hour", "hours"))?;
     match silent {
         0 => writeln!(out, "; no camera was silent for a whole hour while its network was observed."),
