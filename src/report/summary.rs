@@ -96,7 +96,7 @@ fn head(out: &mut String, capture: &Capture) -> fmt::Result {
     write!(out, "Read {files}: ")?;
     match capture.source {
         SourceKind::Packets => {
-            write!(out, "{}, {}", count(capture.packets as usize, "packet", "packets"), size(capture.bytes))?
+            write!(out, "{}, {}", count(capture.packets as usize, "packet", "packets"), size(capture.bytes))?;
         }
         SourceKind::Zeek => {
             let records = count(capture.records as usize, "record", "records");
@@ -145,11 +145,16 @@ fn callers(
 ) -> fmt::Result {
     let abroad = |camera: &Camera| camera.overseas_attempts + camera.unknown_attempts;
     let callers: Vec<_> = cameras.iter().filter(|(id, camera)| abroad(camera) > 0 || pairs.contains_key(id)).collect();
-    let (called, all) = (callers.len(), count(cameras.len(), "camera", "cameras"));
+    let all_cameras = cameras.iter().all(|(_, camera)| camera.kind != DeviceKind::Recorder);
+    let many = if all_cameras { "cameras" } else { "cameras and recorders" };
+    let (called, all) = (callers.len(), count(cameras.len(), "camera", many));
+    // Where no country is known is neither home nor overseas.
+    let unknown = callers.iter().any(|(_, camera)| camera.unknown_attempts > 0);
+    let whither = if unknown { "overseas or where no country is known" } else { "overseas" };
     if callers.is_empty() {
         return writeln!(out, "\n{all} seen, and none of them called overseas.");
     }
-    writeln!(out, "\n{} of {all} called overseas, the worst first:\n", grouped(called as u64))?;
+    writeln!(out, "\n{} of {all} called {whither}, the worst first:\n", grouped(called as u64))?;
     writeln!(out, "  {:<24} {:>10} {:>10}  {:<21} CALLED", "CAMERA", "ATTEMPTS", "AN HOUR", "OUTCOME")?;
     for (id, camera) in callers.iter().take(ROWS) {
         let mut theirs: Vec<&&Pair> = pairs.get(id).into_iter().flatten().collect();
