@@ -140,6 +140,10 @@ trait Condition: Send {
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>);
+    /// How often its tables had no room for something.
+    fn left_out(&self) -> u64 {
+        0
+    }
 }
 
 /// For conditions that go through all cameras: once a minute of capture time is often enough.

@@ -108,12 +108,13 @@ pub(super) struct Running {
     /// The step that was asked for last, and when it begins: attempts come in order, most of them in the same step.
     step: (i64, i64),
     counts: AHashMap<Subject, Count>,
+    left_out: u64,
 }
 
 impl Running {
     pub(super) fn new(rate: Rate) -> Self {
         let step_ns = (rate.window.as_nanos() / STEPS as u128).max(1) as i64;
-        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new() }
+        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new(), left_out: 0 }
     }
 
     fn step_at(&mut self, time: Timestamp) -> i64 {
@@ -142,6 +143,10 @@ impl Count {
 }
 
 impl Condition for Running {
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     fn takes(&self) -> Takes {
         Takes::ATTEMPTS
     }
@@ -156,6 +161,7 @@ impl Condition for Running {
         };
         let now = self.step_at(step.time);
         if self.counts.len() >= MAX_SUBJECTS && !self.counts.contains_key(&subject) {
+            self.left_out += 1;
             return;
         }
         let fresh = || Count {
