@@ -155,7 +155,15 @@ fn the_register_is_compared_with_what_is_seen() {
     let alerts: Vec<&Value> =
         document["alerts"].as_array().unwrap().iter().filter(|alert| alert["rule"] == "camera-unregistered").collect();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!(alerts[0]["subject"], stranger.as_str());
     assert!(alerts[0]["summary"].as_str().unwrap().contains("that nobody registered"), "{}", alerts[0]["summary"]);
+    // Many strangers are one alert.
+    std::fs::write(folder.path().join("one.toml"), "[[camera]]\nname = \"one\"\naddress = \"10.99.0.1\"\n").unwrap();
+    let document = read_json(&["--config", folder.path().join("one.toml").to_str().unwrap(), capture]);
+    let strangers: Vec<&Value> =
+        document["alerts"].as_array().unwrap().iter().filter(|alert| alert["rule"] == "camera-unregistered").collect();
+    assert_eq!(strangers.len(), 1, "{strangers:?}");
+    assert_eq!(strangers[0]["subject"], "42 cameras");
     let shown = text(&camwatch(&["cameras", "--config", config, capture]).stdout);
     assert!(shown.contains("Registered, not seen although its network was covered: 1"), "{shown}");
     let csv = text(&camwatch(&["cameras", "--csv", capture]).stdout);
