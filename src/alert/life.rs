@@ -292,7 +292,8 @@ impl Live {
         let reason = worst.map_or("", |(_, member)| member.reason.as_str());
         let summary = match worst {
             Some((name, member)) if self.members.len() > 1 => {
-                let which = if group.kind == "register" { "one of them" } else { "the most" };
+                let others = self.members.values().any(|other| other.value < member.value);
+                let which = if others && group.kind != "register" { "the most" } else { "one of them" };
                 format!("{who}: {which}, {}, {reason}", known_as(name, &member.evidence))
             }
             Some((name, member)) => format!("{} {reason}", known_as(name, &member.evidence)),

@@ -166,6 +166,9 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
     if name.as_ref().is_none_or(String::is_empty) {
         problems.add(section.span(), "a rule needs a `name`: alerts, and files that switch it off, call it by that");
     }
+    if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+        problems.add(section.span_of("name"), "`name`: write a name on one line, as in \"overseas-rate\"");
+    }
     let kind: Option<String> = section.get("kind", problems);
     let severities = [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
     let severity = section.one_of("severity", &severities, problems).unwrap_or(Severity::Warning);

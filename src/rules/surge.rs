@@ -45,6 +45,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
     let cameras: Option<u64> = section.get("surge_cameras", problems);
     let share: Option<f64> = section.get("share", problems);
     let within = section.get("within", problems).unwrap_or(Duration::from_secs(600));
+    if within < Duration::from_secs(1) {
+        problems.add(section.span_of("within"), "`within` must be 1 s or more: how close together cameras begin");
+    }
     let learning = section.get("learning", problems).unwrap_or_default();
     let many = match (cameras, share) {
         (Some(_), Some(_)) => {
@@ -212,7 +215,8 @@ fn finding(
         member: camera.id.as_str().into(),
         since,
         holds: true,
-        value: pair.attempts as f64,
+        // None of them is worse than another.
+        value: 1.0,
         reason: format!(
             "began to call {whom} together with others ({enough} or more within {}), {}",
             duration_text(surge.within),
