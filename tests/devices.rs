@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -184,6 +184,21 @@ fn with_everybody_registered_or_nobody_no_stranger_is_told() {
     let config = folder.path().join("camwatch.toml");
     std::fs::write(&config, "[inventory]\nfile = \"cameras.csv\"\n").unwrap();
     assert_eq!(strangers(&read_json(&["--config", config.to_str().unwrap(), capture])), 0, "all are registered");
+}
+
+#[test]
+fn two_devices_at_the_addresses_of_one_entry_are_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.05", "--cameras", "3"]);
+    let config = folder.path().join("camwatch.toml");
+    let entry = "[[camera]]\nname = \"gate\"\naddress = [\"10.20.0.1\", \"10.20.0.2\"]\n";
+    std::fs::write(&config, entry).unwrap();
+    let document = read_json(&["--config", config.to_str().unwrap(), capture.to_str().unwrap()]);
+    let cameras = document["cameras"].as_array().unwrap();
+    let ids: BTreeSet<&str> = cameras.iter().map(|camera| camera["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    let rate = document["alerts"].as_array().unwrap().iter().find(|alert| alert["rule"] == "overseas-rate").unwrap();
+    assert_eq!(rate["evidence"]["count"], 3);
 }
 
 #[test]
