@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use super::beat::{Beat, Listened};
 use super::camera::{Camera, CameraId, Identity};
@@ -149,6 +149,8 @@ pub struct Ledger {
     totals: Totals,
     evicted_pairs: u64,
     cameras_left_out: u64,
+    /// Configured names that are a camera's id.
+    names_taken: AHashSet<String>,
     last_aged: Timestamp,
     began: Option<Timestamp>,
 }
@@ -181,6 +183,7 @@ impl Ledger {
             totals: Totals::default(),
             evicted_pairs: 0,
             cameras_left_out: 0,
+            names_taken: AHashSet::new(),
             last_aged: Timestamp::MIN,
             began: None,
         }
@@ -490,7 +493,13 @@ impl Ledger {
         };
         let configured = self.watch.configured(address, own_mac);
         let id = CameraId(self.cameras.len() as u32);
-        self.cameras.push(Camera::new(identity, segment, address, configured, time));
+        let mut camera = Camera::new(identity, segment, address, configured, time);
+        // Two devices may stand at the addresses of one entry, and ids tell devices apart.
+        if camera.name.is_some() && !self.names_taken.insert(camera.id.clone()) {
+            let own = own_mac.map_or_else(|| segment.scoped(address), |mac| mac.to_string());
+            camera.id = format!("{} {own}", camera.id);
+        }
+        self.cameras.push(camera);
         self.camera_index.insert(identity, id);
         if let Some((device, _)) = self.inventory.at(segment, address) {
             self.describe(id, device);

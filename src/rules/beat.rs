@@ -83,11 +83,12 @@ pub(super) struct Running {
     rule: BeatRule,
     followed: BTreeMap<BeatKey, Followed>,
     overseas: Overseas,
+    left_out: u64,
 }
 
 impl Running {
     pub(super) fn new(rule: BeatRule) -> Self {
-        Self { rule, followed: BTreeMap::new(), overseas: Overseas::default() }
+        Self { rule, followed: BTreeMap::new(), overseas: Overseas::default(), left_out: 0 }
     }
 
     /// Whether a rhythm that was just scored is what the rule is about.
@@ -156,6 +157,10 @@ impl Overseas {
 }
 
 impl Condition for Running {
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     fn takes(&self) -> Takes {
         Takes::NOTHING
     }
@@ -177,6 +182,8 @@ impl Condition for Running {
                 if self.followed.len() < MAX_FOLLOWED || self.followed.contains_key(&key) {
                     let new = Followed { since: now, scored: now, found: false };
                     self.followed.entry(key).or_insert(new).scored = now;
+                } else {
+                    self.left_out += 1;
                 }
             } else if let Some(followed) = self.followed.remove(&key) {
                 findings.extend(followed.found.then(|| finding(rule, key, &followed, false, ledger, now)).flatten());

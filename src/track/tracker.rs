@@ -228,7 +228,6 @@ impl Tracker {
         if from_initiator {
             if opens {
                 flow.traffic.retries += 1;
-                flow.retried = true;
             } else if flow.state == State::Pending && !tcp.rst {
                 // What the device acknowledges was sent, though this port did not show it.
                 flow.traffic.one_sided = true;
@@ -246,7 +245,8 @@ impl Tracker {
             payload_sent(flow, seen.time, Some((tcp.sequence, tcp.payload_len)), events);
         }
         self.namer.tcp(flow, tcp, from_device, seen.time, events);
-        if tcp.rst {
+        // Who gives up its own unanswered SYN by an RST was not answered: that is known when the time for answers is over.
+        if tcp.rst && flow.state != State::Pending {
             flow.state = State::Ended;
         } else if tcp.fin {
             if from_initiator {
@@ -271,7 +271,7 @@ impl Tracker {
         let Some(mut flow) = self.new_flow(seen, line, line.from_is_low) else { return };
         start_tcp(&mut flow, seen, tcp.sequence);
         if flow.outbound && self.tombstones.holds(&line.key, tcp.sequence, seen.time) {
-            (flow.told, flow.retried) = (true, true);
+            flow.told = true;
             flow.traffic.retries = 1;
         } else {
             tell_attempt(&flow, seen.time, events);
@@ -526,8 +526,7 @@ fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>
             return false;
         }
     }
-    // Who did not try again in 30 s does not later: tries come ever more seldom.
-    if flow.state == State::Pending && flow.retried {
+    if flow.state == State::Pending && flow.key.protocol() == Protocol::Tcp {
         tombstones.bury(&flow.key, flow.sequence, due);
     }
     tell_contact(flow, None, due, events);
