@@ -136,6 +136,17 @@ impl<'a, 't> Section<'a, 't> {
         self.table.and_then(|table| table.get(key)).map(Spanned::span).or_else(|| self.span())
     }
 
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Whether a key is there as a list of nothing.
+    pub fn is_empty_list(&self, key: &str) -> bool {
+        let value = self.table.and_then(|table| table.get(key));
+        value.and_then(|value| value.get_ref().as_array()).is_some_and(|array| array.is_empty())
+    }
+
     fn find(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'t>>> {
         self.asked.push(key);
         self.table?.get(key)

@@ -241,6 +241,7 @@ fn finding(
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
+        runbook: rule.runbook.clone(),
         group,
         member: camera.id.as_str().into(),
         since: count.and_then(|count| count.over_since).unwrap_or(now),

@@ -88,6 +88,7 @@ fn finding(
     Some(Finding {
         rule: rule.name.clone(),
         severity: if certainty == Certainty::Sure { rule.severity } else { rule.severity.min(Severity::Warning) },
+        runbook: rule.runbook.clone(),
         group: GroupKey { kind: "camera", value: camera.id.as_str().into() },
         member: camera.id.as_str().into(),
         since,
