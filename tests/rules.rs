@@ -108,3 +108,41 @@ fn rules_are_narrowed_by_maker_kind_range_and_hours() {
         assert_eq!(found.len(), usize::from(fires), "{narrowing}: {found:?}");
     }
 }
+
+#[test]
+fn listed_finds_addresses_and_names_on_a_list_and_only_these() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.txt"), "# bad\n120.26.96.0/24\nevil.example\n").unwrap();
+    let rule = "kind = \"listed\"\nlists = [\"bad.txt\"]";
+    let mut frames = calls(&[(HOME, 443), (CHINA, 443)]);
+    let resolver = Way::to([10, 0, 0, 53], 53, 5353);
+    frames.udp(10.0, resolver, &support::frames::dns_question(7, "www.evil.example"));
+    let found = alerts_in(folder.path(), rule, frames);
+    let groups: Vec<&Value> =
+        found.iter().map(|alert| &alert["evidence"]["members"][0]["evidence"]["breach"]).collect();
+    assert_eq!(groups.len(), 2, "{found:?}");
+    assert_eq!((&groups[0]["entry"], &groups[0]["line"]), (&Value::from("120.26.96.0/24"), &Value::from(2)));
+    assert_eq!((&groups[1]["entry"], &groups[1]["line"]), (&Value::from("evil.example"), &Value::from(3)));
+
+    let mut frames = calls(&[(HOME, 443), ([120, 26, 97, 67], 443)]);
+    frames.udp(10.0, resolver, &support::frames::dns_question(7, "notevil.example"));
+    assert_eq!(alerts_in(folder.path(), rule, frames), Vec::<Value>::new());
+}
+
+#[test]
+fn a_bad_line_of_a_list_fails_the_check_and_not_the_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("bad.txt");
+    std::fs::write(&list, "120.26.96.67\n120.26.96.300\n").unwrap();
+    let config = folder.path().join("camwatch.toml");
+    let rule = "[rules]\ndefaults = false\n[[rule]]\nname = \"r\"\nkind = \"listed\"\nlists = [\"bad.txt\"]\n";
+    std::fs::write(&config, rule).unwrap();
+    let (list, config) = (list.to_str().unwrap(), config.to_str().unwrap());
+    let output = camwatch(&["check", "--config", config]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&format!("{list}:2:1: `120.26.96.300` is no entry")));
+    let capture = calls(&[(CHINA, 443)]).write(folder.path(), "c.pcap");
+    let output = camwatch(&["read", "--config", config, capture.to_str().unwrap()]);
+    assert!(output.status.success() && text(&output.stderr).contains("bad.txt:2:1"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("WARNING r since"), "{}", text(&output.stdout));
+}

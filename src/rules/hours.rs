@@ -80,7 +80,7 @@ fn span(text: &str) -> Option<(u16, u16)> {
     let time = |text: &str| {
         let (hour, minute) = text.trim().split_once(':')?;
         let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-        (minute < 60 && hour <= 24 && hour * 60 + minute <= DAY).then_some(hour * 60 + minute)
+        (minute < 60 && hour <= 24 && hour * 60 + minute <= DAY).then(|| hour * 60 + minute)
     };
     let (from, until) = text.split_once('-')?;
     let (from, until) = (time(from)?, time(until)?);

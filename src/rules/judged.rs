@@ -29,6 +29,8 @@ pub(super) struct Breach {
     pub(super) reason: String,
     /// For machines.
     pub(super) evidence: Value,
+    /// What it is put together by, where the judge knows better.
+    pub(super) target: Option<Target>,
 }
 
 /// Says what may not be.
@@ -85,7 +87,7 @@ impl Running {
                 let pair = ledger.pair_of(id)?;
                 let camera = ledger.camera_of(pair.camera).filter(|camera| !camera.behind_router)?;
                 let breach = rule.narrow.covers(camera, pair).then(|| self.judge.call(camera, pair))??;
-                let target = self.judge.by().targets(pair).into_iter().next();
+                let target = breach.target.clone().or_else(|| self.judge.by().targets(pair).into_iter().next());
                 Some((pair.camera, camera, target.unwrap_or(Target::Address(pair.address)), breach))
             }
             Act::Question(id) => {

@@ -7,6 +7,8 @@ mod beat;
 mod engine;
 mod hours;
 mod judged;
+mod list;
+mod listed;
 mod narrow;
 mod new_destination;
 mod policy;
@@ -32,6 +34,7 @@ use crate::settings::{Problems, Section, did_you_mean};
 use crate::time::Timestamp;
 
 pub use engine::Engine;
+pub use list::List;
 pub use narrow::Narrow;
 
 /// How bad a finding is.
@@ -92,6 +95,18 @@ pub enum Kind {
     Unregistered(unregistered::Unregistered),
     /// Whom cameras may call.
     Policy(Arc<policy::Policy>),
+    /// Whom lists name.
+    Listed(Arc<listed::Listed>),
+}
+
+impl Rule {
+    /// The list files that it names.
+    pub fn lists(&self) -> &[List] {
+        match &self.kind {
+            Kind::Listed(listed) => listed.lists(),
+            _ => &[],
+        }
+    }
 }
 
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
@@ -103,7 +118,7 @@ const OUTSIDE: &[Class] = &[Class::Home, Class::Overseas, Class::Unknown, Class:
 
 /// Every kind of rule: the word that names it in a file, the destinations that it is about unless it has a `class`, and
 /// how its own keys are read. A new kind joins here.
-pub const KINDS: [(&str, &[Class], ReadKind); 7] = [
+pub const KINDS: [(&str, &[Class], ReadKind); 8] = [
     ("rate", OVERSEAS, rate::read),
     ("beat", OVERSEAS, beat::read),
     ("surge", OVERSEAS, surge::read),
@@ -111,6 +126,7 @@ pub const KINDS: [(&str, &[Class], ReadKind); 7] = [
     ("silent", OVERSEAS, silent::read),
     ("unregistered", OVERSEAS, unregistered::read),
     ("policy", OUTSIDE, policy::read),
+    ("listed", OUTSIDE, listed::read),
 ];
 
 impl Kind {
@@ -118,6 +134,7 @@ impl Kind {
     fn judge(&self) -> Option<Arc<dyn judged::Judge>> {
         match self {
             Self::Policy(policy) => Some(policy.clone()),
+            Self::Listed(listed) => Some(listed.clone()),
             _ => None,
         }
     }
@@ -131,6 +148,7 @@ impl Kind {
             Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
             Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
             Self::Policy(policy) => Box::new(judged::Running::new(policy.clone())),
+            Self::Listed(listed) => Box::new(judged::Running::new(listed.clone())),
         }
     }
 }
@@ -234,8 +252,20 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
             "`hours` and `days` are about calls as they are made: this kind looks at what lasts; leave them out";
         problems.add(section.span_of(if section.has("hours") { "hours" } else { "days" }), message);
     }
-    let source = source.to_owned();
-    Some(Rule { name: name?.into(), severity, hold, narrow, kind: kind?, runbook, source })
+    let mut rule = Rule { name: name?.into(), severity, hold, narrow, kind: kind?, runbook, source: source.to_owned() };
+    if !rule.lists().is_empty() {
+        rule.source = with_lists_found(source, rule.lists());
+    }
+    Some(rule)
+}
+
+/// The rule's text with its lists named as they were found, so that it means the same in another folder.
+fn with_lists_found(source: &str, lists: &[List]) -> String {
+    let paths: Vec<String> =
+        lists.iter().map(|list| toml::Value::String(list.path.display().to_string()).to_string()).collect();
+    let found = format!("lists = [{}]", paths.join(", "));
+    let lines = source.lines().map(|line| if line.starts_with("lists = ") { found.as_str() } else { line });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn runbook(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Arc<str>> {

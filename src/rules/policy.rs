@@ -139,12 +139,16 @@ impl Judge for Policy {
     fn call(&self, _: &Camera, pair: &Pair) -> Option<Breach> {
         if let Some((part, what, found)) = self.deny.denies(pair) {
             let reason = format!("{what} {found} is denied");
-            return Some(Breach { reason, evidence: json!({ "part": part, "found": found }) });
+            return Some(Breach { reason, evidence: json!({ "part": part, "found": found }), target: None });
         }
         if self.allow.names_destinations() && !self.allow.allows(pair) {
             let allowed = self.allow.destinations();
             let reason = format!("the policy allows only {}", allowed.join(", "));
-            return Some(Breach { reason, evidence: json!({ "part": "destination", "allowed": allowed }) });
+            return Some(Breach {
+                reason,
+                evidence: json!({ "part": "destination", "allowed": allowed }),
+                target: None,
+            });
         }
         let services = &self.allow.services;
         let service = pair.services.iter().find(|service| !services.is_empty() && !services.contains(service))?;
@@ -152,6 +156,7 @@ impl Judge for Policy {
         Some(Breach {
             reason: format!("{service} is none of the services that the policy allows ({})", allowed.join(", ")),
             evidence: json!({ "part": "allow_services", "found": service.to_string(), "allowed": allowed }),
+            target: None,
         })
     }
 }
