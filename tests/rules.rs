@@ -146,3 +146,53 @@ fn a_bad_line_of_a_list_fails_the_check_and_not_the_reading() {
     assert!(output.status.success() && text(&output.stderr).contains("bad.txt:2:1"), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("WARNING r since"), "{}", text(&output.stdout));
 }
+
+/// A connection on which the camera sends `bytes` a time.
+fn uploads(times: impl IntoIterator<Item = u32>, bytes: usize) -> Frames {
+    let mut frames = Frames::default();
+    let way = Way::to(CHINA, 443, 40_000);
+    frames.open(0.0, way);
+    let mut sequence = 0;
+    for at in times {
+        frames.tcp(f64::from(at) + 1.0, way, sequence, &vec![7; bytes]);
+        sequence += bytes as u32;
+    }
+    frames
+}
+
+#[test]
+fn volume_finds_what_leaves_within_the_window_and_resolves() {
+    let rule = "kind = \"volume\"\nbytes = \"100 KiB\"\nwindow = \"10 min\"";
+    // 130 × 1,400 bytes in 130 s; then now and then, and again an hour later.
+    let found = alerts(rule, uploads((0..130).chain([200, 300, 3600]), 1400));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["state"], "resolved", "{found:?}");
+    let evidence = &found[0]["evidence"]["members"][0]["evidence"];
+    assert!(evidence["bytes_in_window"].as_u64().unwrap() >= 80 * 1400, "{found:?}");
+    assert!(found[0]["summary"].as_str().unwrap().contains("(the rule allows less than 100 KiB)"), "{found:?}");
+    // As much, spread over 80 minutes; and a little less.
+    assert_eq!(alerts(rule, uploads((0..80).map(|at| at * 60), 1400)), Vec::<Value>::new());
+    assert_eq!(alerts(rule, uploads(0..69, 1400)), Vec::<Value>::new());
+}
+
+#[test]
+fn long_finds_one_connection_that_lasts_and_not_many_short_ones() {
+    let rule = "kind = \"long\"\nafter = \"1 h\"";
+    let found = alerts(rule, uploads((0..70).map(|at| at * 60), 10));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let lasted = found[0]["evidence"]["members"][0]["evidence"]["lasted_s"].as_u64().unwrap();
+    assert!((3600..=4200).contains(&lasted), "{lasted}");
+    assert_eq!(alerts(rule, uploads((0..59).map(|at| at * 60), 10)), Vec::<Value>::new());
+
+    let mut short = Frames::default();
+    for at in 0..70_u16 {
+        short.open(f64::from(at) * 60.0, Way::to(CHINA, 443, 40_000 + at));
+    }
+    assert_eq!(alerts(rule, short), Vec::<Value>::new());
+    let mut short = Frames::default();
+    for at in 0..70_u16 {
+        short.open(f64::from(at) * 60.0, Way::to(CHINA, 443, 40_000 + at));
+    }
+    let found = alerts(&format!("{rule}\nper = \"camera and destination\""), short);
+    assert_eq!(found.len(), 1, "in contact all the time: {found:?}");
+}

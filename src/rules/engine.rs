@@ -73,7 +73,7 @@ impl Engine {
             return;
         }
         let pair = match step.kind {
-            StepKind::Attempt { pair, .. } | StepKind::Outcome { pair, .. } | StepKind::Pulse { pair } => Some(pair),
+            StepKind::Attempt { pair, .. } | StepKind::Contact { pair, .. } | StepKind::Pulse { pair } => Some(pair),
             StepKind::Asked { .. } => None,
         };
         let call = match pair {

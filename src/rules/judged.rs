@@ -119,7 +119,7 @@ impl Condition for Running {
 
     fn observe(&mut self, step: &Step, _: &Ledger) {
         let act = match step.kind {
-            StepKind::Attempt { pair, .. } | StepKind::Outcome { pair, .. } | StepKind::Pulse { pair } => {
+            StepKind::Attempt { pair, .. } | StepKind::Contact { pair, .. } | StepKind::Pulse { pair } => {
                 Act::Call(pair)
             }
             StepKind::Asked { name } => Act::Question(name),

@@ -9,6 +9,7 @@ mod hours;
 mod judged;
 mod list;
 mod listed;
+mod long;
 mod narrow;
 mod new_destination;
 mod policy;
@@ -19,6 +20,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 mod unregistered;
+mod volume;
 mod words;
 
 use std::fmt;
@@ -81,7 +83,7 @@ pub struct Rule {
 /// What a rule measures, as declared.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Attempts over a window.
+    /// Attempts, or bytes, over a window.
     Rate(rate::Rate),
     /// A rhythm.
     Beat(beat::BeatRule),
@@ -95,6 +97,8 @@ pub enum Kind {
     Unregistered(unregistered::Unregistered),
     /// Whom cameras may call.
     Policy(Arc<policy::Policy>),
+    /// What lasts.
+    Long(long::Long),
     /// Whom lists name.
     Listed(Arc<listed::Listed>),
 }
@@ -118,7 +122,7 @@ const OUTSIDE: &[Class] = &[Class::Home, Class::Overseas, Class::Unknown, Class:
 
 /// Every kind of rule: the word that names it in a file, the destinations that it is about unless it has a `class`, and
 /// how its own keys are read. A new kind joins here.
-pub const KINDS: [(&str, &[Class], ReadKind); 8] = [
+pub const KINDS: [(&str, &[Class], ReadKind); 10] = [
     ("rate", OVERSEAS, rate::read),
     ("beat", OVERSEAS, beat::read),
     ("surge", OVERSEAS, surge::read),
@@ -127,6 +131,8 @@ pub const KINDS: [(&str, &[Class], ReadKind); 8] = [
     ("unregistered", OVERSEAS, unregistered::read),
     ("policy", OUTSIDE, policy::read),
     ("listed", OUTSIDE, listed::read),
+    ("volume", OVERSEAS, volume::read),
+    ("long", OVERSEAS, long::read),
 ];
 
 impl Kind {
@@ -147,6 +153,7 @@ impl Kind {
             Self::NewDestination(rule) => Box::new(new_destination::Running::new(rule.clone())),
             Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
             Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
+            Self::Long(long) => Box::new(long::Running::new(long.clone())),
             Self::Policy(policy) => Box::new(judged::Running::new(policy.clone())),
             Self::Listed(listed) => Box::new(judged::Running::new(listed.clone())),
         }
@@ -170,7 +177,7 @@ impl Takes {
         match kind {
             StepKind::Attempt { first: true, .. } => Self(1),
             StepKind::Attempt { first: false, .. } => Self(2),
-            StepKind::Outcome { .. } => Self::CONTACTS,
+            StepKind::Contact { .. } => Self::CONTACTS,
             StepKind::Pulse { .. } => Self::PULSES,
             StepKind::Asked { .. } => Self::NAMES,
         }

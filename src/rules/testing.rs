@@ -11,7 +11,7 @@ use crate::geo::Geo;
 use crate::net::Segment;
 use crate::settings::{Problems, Section, parse};
 use crate::time::Timestamp;
-use crate::track::{Event, EventKind, NameKind, NameSeen};
+use crate::track::{Event, EventKind, NameKind, NameSeen, Traffic};
 
 /// One rule at work.
 pub(super) struct Bench {
@@ -51,6 +51,12 @@ impl Bench {
     pub(super) fn call(&mut self, at: i64, destination: &str, service: &str) {
         let (destination, service) = (destination.parse().unwrap(), service.parse().unwrap());
         self.event(at, EventKind::Attempt { destination, service });
+    }
+
+    /// Something went over an answered connection.
+    pub(super) fn traffic(&mut self, at: i64, destination: &str, traffic: Traffic) {
+        let (destination, service) = (destination.parse().unwrap(), "tcp/443".parse().unwrap());
+        self.event(at, EventKind::Contact { destination, service, outcome: None, traffic });
     }
 
     /// The camera asks for a name and is told addresses.
