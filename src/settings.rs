@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -45,6 +46,11 @@ impl<'t> Problems<'t> {
         Self { file, text, list: Vec::new() }
     }
 
+    /// The folder of the file: from there the files are found that it names.
+    pub fn folder(&self) -> &Path {
+        Path::new(self.file).parent().unwrap_or(Path::new(""))
+    }
+
     /// Notes a mistake at a place of the text.
     pub fn add(&mut self, span: Option<Range<usize>>, message: impl Into<String>) {
         let (mut line, mut column) = (0, 0);
@@ -70,6 +76,15 @@ pub fn parse<'t>(text: &'t str, problems: &mut Problems<'_>) -> DeTable<'t> {
         problems.add(error.span(), error.message().to_owned());
     }
     table.into_inner()
+}
+
+/// By what a changed file is told: when it was modified, and its length.
+pub type Stamp = (SystemTime, u64);
+
+/// A file's stamp; none where there is none.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// A table being read: each key once, and at the end what nobody asked for.
@@ -134,6 +149,17 @@ impl<'a, 't> Section<'a, 't> {
     /// Where a key's value stands, or the section where it is absent.
     pub fn span_of(&self, key: &str) -> Option<Range<usize>> {
         self.table.and_then(|table| table.get(key)).map(Spanned::span).or_else(|| self.span())
+    }
+
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Whether a key is there as a list of nothing.
+    pub fn is_empty_list(&self, key: &str) -> bool {
+        let value = self.table.and_then(|table| table.get(key));
+        value.and_then(|value| value.get_ref().as_array()).is_some_and(|array| array.is_empty())
     }
 
     fn find(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'t>>> {

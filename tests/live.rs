@@ -160,6 +160,46 @@ fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
 }
 
 #[test]
+fn a_list_that_changes_is_read_anew() {
+    let Some(namespace) = Namespace::new() else { return };
+    if Command::new("tcpreplay").arg("--version").output().is_err() {
+        skip("tcpreplay is missing");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.01", "--cameras", "3"]);
+    let (config, list) = (folder.path().join("camwatch.toml"), folder.path().join("bad.txt"));
+    let written = "[capture]\ninterfaces = [\"mirror\"]\n[alerts]\noutput = \"alerts.jsonl\"\n[rules]\ndefaults = false\n\
+                   [[rule]]\nname = \"bad\"\nkind = \"listed\"\nlists = [\"bad.txt\"]\n";
+    std::fs::write(&config, written).unwrap();
+    std::fs::write(&list, "# nobody yet\n").unwrap();
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let child = namespace
+        .command(env!("CARGO_BIN_EXE_camwatch"))
+        .args(["run", "--config", config.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut daemon = Daemon(child);
+    eventually("ready", || get(&namespace, "/readyz").contains("ready"));
+    std::fs::write(&list, "120.26.96.0/24\nno entry\n").unwrap();
+    eventually("the list is read anew", || {
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        log.contains("was read anew") && log.contains("bad.txt:2:1: `no entry` is no entry")
+    });
+    let options = ["-q", "--pps", "2000", "-i", "port", capture.to_str().unwrap()];
+    assert!(namespace.command("tcpreplay").args(options).output().unwrap().status.success());
+    eventually("the calls are counted", || {
+        metric(&get(&namespace, "/metrics"), "camwatch_attempts_total{class=\"overseas\"}") > 0
+    });
+    daemon.signal("-TERM");
+    assert!(daemon.0.wait().unwrap().success());
+    let alerts = std::fs::read_to_string(folder.path().join("alerts.jsonl")).unwrap();
+    assert!(alerts.contains("\"rule\":\"bad\"") && alerts.contains("\"entry\":\"120.26.96.0/24\""), "{alerts}");
+}
+
+#[test]
 fn own_look_ups_are_answered_and_never_counted() {
     let Some(namespace) = Namespace::new() else { return };
     let folder = tempfile::tempdir().unwrap();

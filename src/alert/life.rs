@@ -18,6 +18,8 @@ pub struct Finding {
     pub rule: Arc<str>,
     /// How bad that is.
     pub severity: Severity,
+    /// Where it stands what to do.
+    pub runbook: Option<Arc<str>>,
     /// With what it is put together into one alert.
     pub group: GroupKey,
     /// Who it is about within the group: most often a camera's id.
@@ -64,6 +66,9 @@ pub struct Alert {
     pub rule: Arc<str>,
     /// How bad.
     pub severity: Severity,
+    /// Where it stands what to do: the rule's link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<Arc<str>>,
     /// What it is about: a camera, or "140 cameras → 120.26.96.67".
     pub subject: String,
     /// Where it stands.
@@ -126,6 +131,7 @@ pub struct Alerts {
 #[derive(Debug)]
 struct Live {
     severity: Severity,
+    runbook: Option<Arc<str>>,
     since: Timestamp,
     fired: Option<Timestamp>,
     told: Timestamp,
@@ -202,6 +208,7 @@ impl Alerts {
         }
         let live = self.live.entry(key).or_insert_with(|| Live {
             severity: finding.severity,
+            runbook: finding.runbook,
             since: finding.since,
             fired: None,
             told: finding.since,
@@ -314,6 +321,7 @@ impl Live {
             id: format!("{rule}/{}/{}/{}", group.kind, group.value, self.since),
             rule: rule.clone(),
             severity: self.severity,
+            runbook: self.runbook.clone(),
             subject,
             state,
             since: self.since,
@@ -350,6 +358,7 @@ mod tests {
         Finding {
             rule: "overseas-rate".into(),
             severity: Severity::Critical,
+            runbook: None,
             group: GroupKey { kind: "destination", value: "120.26.96.67".into() },
             member: member.into(),
             since: Timestamp::from_parts(at, 0),

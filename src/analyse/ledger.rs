@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ahash::{AHashMap, AHashSet};
 
@@ -94,12 +95,16 @@ pub enum StepKind {
         /// Its first attempt ever.
         first: bool,
     },
-    /// A contact of the pair has this outcome.
-    Outcome {
+    /// News of a contact of the pair: its outcome, its traffic, or both.
+    Contact {
         /// The pair.
         pair: PairId,
-        /// What became of it.
-        outcome: Outcome,
+        /// What became of it, when that has just become known.
+        outcome: Option<Outcome>,
+        /// Bytes from the camera since it was last told of.
+        bytes_out: u64,
+        /// For how long the connection has been open; zero where that is not known.
+        lasted: Duration,
     },
     /// The camera knocked on an open connection.
     Pulse {
@@ -268,7 +273,7 @@ impl Ledger {
                 let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
                 entry.seen(*service, time);
                 entry.contact(*outcome, traffic);
-                StepKind::Outcome { pair, outcome: (*outcome)? }
+                StepKind::Contact { pair, outcome: *outcome, bytes_out: traffic.bytes_out, lasted: traffic.lasted }
             }
             EventKind::Pulse { destination, service } => {
                 self.totals.pulses += 1;

@@ -28,8 +28,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     }
-    let bad_rows = config.register.iter().flat_map(|register| &register.errors).inspect(|error| eprintln!("{error}"));
-    if bad_rows.count() > 0 {
+    let left_out = config.left_out();
+    for error in &left_out {
+        eprintln!("{error}");
+    }
+    if !left_out.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
     super::answer(|out| Ok(out.write_all(config.effective().as_bytes())?))?;

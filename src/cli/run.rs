@@ -18,6 +18,7 @@ use crate::config::{Config, LogConfig};
 use crate::device::Register;
 use crate::lookup::ReverseLookup;
 use crate::pipeline::live::{Live, Sink};
+use crate::rules::List;
 use crate::web;
 
 /// What `run` takes.
@@ -28,8 +29,8 @@ pub(super) struct Arguments {
     config: PathBuf,
 }
 
-/// How often the register is looked at for a change.
-const REGISTER_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often the register and lists are looked at for a change.
+const NAMED_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Where alerts go: opened anew when the configuration is, so that the file can be rotated.
 type Output = Arc<Mutex<Box<dyn Write + Send>>>;
@@ -60,8 +61,8 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let geo = Arc::new(open_geo(&config)?);
-    let config_register = config.register.clone();
-    tell_register_errors(config_register.as_ref());
+    tell_left_out(&config);
+    let mut named = Named::of(&config);
     let output: Output = Arc::new(Mutex::new(open_output(&config.alerts_output)?));
     let lookup: Lookup = Arc::new(tokio::sync::Mutex::new(config.lookup.map(ReverseLookup::new).transpose()?));
     let (queue, transitions) = mpsc::channel(QUEUE);
@@ -73,17 +74,16 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
             stopped.await.unwrap_or_default();
         }))
     });
-    let mut register = config_register;
-    let mut register_watch = tokio::time::interval(REGISTER_EVERY);
+    let mut named_watch = tokio::time::interval(NAMED_EVERY);
     let mut watchdog = tokio::time::interval(std::time::Duration::from_secs(1));
     let ended_early = loop {
         tokio::select! {
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break false,
-            _ = hangup.recv() => reload(path, &live, &output, &lookup, &mut register).await,
-            _ = register_watch.tick() => if register.as_ref().is_some_and(Register::has_changed) {
-                info!("the register has changed");
-                reload(path, &live, &output, &lookup, &mut register).await;
+            _ = hangup.recv() => reload(path, &live, &output, &lookup, &mut named).await,
+            _ = named_watch.tick() => if named.has_changed() {
+                info!("the register or a list has changed");
+                reload(path, &live, &output, &lookup, &mut named).await;
             },
             _ = watchdog.tick() => if !live.is_alive() { break true },
         }
@@ -104,14 +104,36 @@ async fn daemon(config: Config, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs which rows of the register were not taken.
-fn tell_register_errors(register: Option<&Register>) {
-    for error in register.iter().flat_map(|register| &register.errors) {
+/// The files that the configuration names and that are read anew when they change.
+struct Named {
+    register: Option<Register>,
+    lists: Vec<List>,
+}
+
+impl Named {
+    fn of(config: &Config) -> Self {
+        Self { register: config.register.clone(), lists: config.lists().map(List::named).collect() }
+    }
+
+    fn has_changed(&self) -> bool {
+        self.register.as_ref().is_some_and(Register::has_changed) || self.lists.iter().any(List::has_changed)
+    }
+
+    /// What cannot be used is told once.
+    fn pass_over_change(&mut self) {
+        self.register.iter_mut().for_each(Register::pass_over_change);
+        self.lists.iter_mut().for_each(List::pass_over_change);
+    }
+}
+
+/// Logs which rows of the register, and which lines of lists, were not taken.
+fn tell_left_out(config: &Config) {
+    for error in config.left_out() {
         warn!("{error}");
     }
 }
 
-async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup, register: &mut Option<Register>) {
+async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup, named: &mut Named) {
     let reloaded = Config::load(path).map_err(anyhow::Error::from).and_then(|config| {
         let geo = open_geo(&config)?;
         let alerts = open_output(&config.alerts_output)?;
@@ -121,16 +143,14 @@ async fn reload(path: &Path, live: &Live, output: &Output, lookup: &Lookup, regi
     match reloaded {
         Ok((config, geo, alerts, lookups)) => {
             *lookup.lock().await = lookups;
-            tell_register_errors(config.register.as_ref());
-            register.clone_from(&config.register);
+            tell_left_out(&config);
+            *named = Named::of(&config);
             *output.lock().unwrap_or_else(PoisonError::into_inner) = alerts;
             live.reconfigure(config, Arc::new(geo));
             info!("the configuration was read anew");
         }
         Err(error) => {
-            if let Some(register) = register {
-                register.pass_over_change();
-            }
+            named.pass_over_change();
             error!("the old configuration stays in force: {error:#}");
         }
     }

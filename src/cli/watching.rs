@@ -37,10 +37,10 @@ impl Watching {
     }
 }
 
-/// The configuration, or the default one; says which rows of its register were not taken.
+/// The configuration, or the default one; says which rows of its register and lines of its lists were not taken.
 pub(super) fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
     let config = path.map(Config::load).transpose()?.unwrap_or_default();
-    for error in config.register.iter().flat_map(|register| &register.errors) {
+    for error in config.left_out() {
         eprintln!("camwatch: {error}");
     }
     Ok(config)

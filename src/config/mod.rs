@@ -14,7 +14,7 @@ use crate::decode::DecodeOptions;
 use crate::device::{Camera, Register, WatchList};
 use crate::geo::{Country, GeoOptions};
 use crate::lookup::LookupOptions;
-use crate::rules::Rule;
+use crate::rules::{List, Rule};
 use crate::settings::Problem;
 use crate::track;
 
@@ -193,6 +193,17 @@ impl Config {
     /// Checks a text; `file` is what errors call it, and files that it names are found from `folder`.
     pub fn parse(file: &str, text: &str, folder: &Path) -> Result<Self, ConfigErrors> {
         read::read(file, text, folder)
+    }
+
+    /// The list files that rules name.
+    pub fn lists(&self) -> impl Iterator<Item = &List> {
+        self.rules.iter().flat_map(Rule::lists)
+    }
+
+    /// What was not taken of other files: rows of the register, lines of lists.
+    pub fn left_out(&self) -> Vec<String> {
+        let rows = self.register.iter().flat_map(|register| &register.errors).map(ToString::to_string);
+        rows.chain(self.lists().flat_map(|list| &list.errors).map(ToString::to_string)).collect()
     }
 
     /// The whole configuration as TOML, with defaults filled in.

@@ -5,10 +5,10 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::{Camera, DeviceKind};
 use crate::net::Mac;
+use crate::settings::{Stamp, stamp};
 
 /// Rows that are taken.
 const MAX_ROWS: usize = 100_000;
@@ -68,12 +68,7 @@ pub struct Register {
     pub cameras: Vec<Camera>,
     /// The rows that were not taken.
     pub errors: Vec<RowError>,
-    stamp: Option<(SystemTime, u64)>,
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = path.metadata().ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    stamp: Option<Stamp>,
 }
 
 impl Register {

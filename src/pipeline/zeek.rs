@@ -231,6 +231,7 @@ impl Turn {
             packets_in: conn.packets_in,
             retries: if conn.only_syns { conn.packets_out.saturating_sub(1) } else { 0 },
             one_sided: conn.one_sided,
+            lasted: std::time::Duration::ZERO,
         };
         let outcome = match conn.fate {
             Fate::Midstream => {

@@ -364,6 +364,9 @@ fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
         let severity = alert.severity.to_string().to_uppercase();
         writeln!(out, "  {severity} {} since {since}{state}: {}", alert.rule, alert.subject)?;
         writeln!(out, "    {}", alert.summary)?;
+        if let Some(link) = &alert.runbook {
+            writeln!(out, "    what to do: {link}")?;
+        }
         for (address, name) in &alert.ptr_claims {
             writeln!(out, "    {address} claims to be {name} (reverse DNS, written by whoever holds the address)")?;
         }

@@ -270,6 +270,7 @@ fn finding(
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
+        runbook: rule.runbook.clone(),
         group,
         member: camera.id.as_str().into(),
         since: followed.since,

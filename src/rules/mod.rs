@@ -5,13 +5,22 @@
 
 mod beat;
 mod engine;
+mod hours;
+mod judged;
+mod list;
+mod listed;
+mod long;
 mod narrow;
 mod new_destination;
+mod policy;
 mod rate;
 mod silent;
 mod surge;
 mod target;
+#[cfg(test)]
+mod testing;
 mod unregistered;
+mod volume;
 mod words;
 
 use std::fmt;
@@ -22,10 +31,12 @@ use serde::Serialize;
 
 use crate::alert::Finding;
 use crate::analyse::{Ledger, Step, StepKind};
+use crate::geo::Class;
 use crate::settings::{Problems, Section, did_you_mean};
 use crate::time::Timestamp;
 
 pub use engine::Engine;
+pub use list::List;
 pub use narrow::Narrow;
 
 /// How bad a finding is.
@@ -63,6 +74,8 @@ pub struct Rule {
     pub narrow: Narrow,
     /// What is measured.
     pub kind: Kind,
+    /// Where it stands what to do when it fires: a link, carried into the alert.
+    pub runbook: Option<Arc<str>>,
     /// The table it was read from, for the effective configuration.
     pub source: String,
 }
@@ -70,7 +83,7 @@ pub struct Rule {
 /// What a rule measures, as declared.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Attempts over a window.
+    /// Attempts, or bytes, over a window.
     Rate(rate::Rate),
     /// A rhythm.
     Beat(beat::BeatRule),
@@ -82,21 +95,56 @@ pub enum Kind {
     Silent(silent::Silent),
     /// A camera that nobody registered.
     Unregistered(unregistered::Unregistered),
+    /// Whom cameras may call.
+    Policy(Arc<policy::Policy>),
+    /// What lasts.
+    Long(long::Long),
+    /// Whom lists name.
+    Listed(Arc<listed::Listed>),
+}
+
+impl Rule {
+    /// The list files that it names.
+    pub fn lists(&self) -> &[List] {
+        match &self.kind {
+            Kind::Listed(listed) => listed.lists(),
+            _ => &[],
+        }
+    }
 }
 
 type ReadKind = fn(&mut Section<'_, '_>, &mut Problems<'_>) -> Option<Kind>;
 
-/// Every kind of rule, by the word that names it in a file. A new kind joins here.
-pub const KINDS: [(&str, ReadKind); 6] = [
-    ("rate", rate::read),
-    ("beat", beat::read),
-    ("surge", surge::read),
-    ("new_destination", new_destination::read),
-    ("silent", silent::read),
-    ("unregistered", unregistered::read),
+/// Destinations abroad: what most rules are about.
+const OVERSEAS: &[Class] = &[Class::Overseas];
+/// Destinations anywhere but inside: what rules are about that say themselves where calls may go.
+const OUTSIDE: &[Class] = &[Class::Home, Class::Overseas, Class::Unknown, Class::Special];
+
+/// Every kind of rule: the word that names it in a file, the destinations that it is about unless it has a `class`, and
+/// how its own keys are read. A new kind joins here.
+pub const KINDS: [(&str, &[Class], ReadKind); 10] = [
+    ("rate", OVERSEAS, rate::read),
+    ("beat", OVERSEAS, beat::read),
+    ("surge", OVERSEAS, surge::read),
+    ("new_destination", OVERSEAS, new_destination::read),
+    ("silent", OVERSEAS, silent::read),
+    ("unregistered", OVERSEAS, unregistered::read),
+    ("policy", OUTSIDE, policy::read),
+    ("listed", OUTSIDE, listed::read),
+    ("volume", OVERSEAS, volume::read),
+    ("long", OVERSEAS, long::read),
 ];
 
 impl Kind {
+    /// Who judges, if this kind judges each call by itself.
+    fn judge(&self) -> Option<Arc<dyn judged::Judge>> {
+        match self {
+            Self::Policy(policy) => Some(policy.clone()),
+            Self::Listed(listed) => Some(listed.clone()),
+            _ => None,
+        }
+    }
+
     fn start(&self) -> Box<dyn Condition> {
         match self {
             Self::Rate(rate) => Box::new(rate::Running::new(rate.clone())),
@@ -105,6 +153,9 @@ impl Kind {
             Self::NewDestination(rule) => Box::new(new_destination::Running::new(rule.clone())),
             Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
             Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
+            Self::Long(long) => Box::new(long::Running::new(long.clone())),
+            Self::Policy(policy) => Box::new(judged::Running::new(policy.clone())),
+            Self::Listed(listed) => Box::new(judged::Running::new(listed.clone())),
         }
     }
 }
@@ -117,14 +168,24 @@ impl Takes {
     const NOTHING: Self = Self(0);
     const FIRST_ATTEMPTS: Self = Self(1);
     const ATTEMPTS: Self = Self(3);
+    const CONTACTS: Self = Self(4);
+    const PULSES: Self = Self(8);
+    const NAMES: Self = Self(16);
 
     /// Of one step.
     fn of(kind: StepKind) -> Self {
         match kind {
             StepKind::Attempt { first: true, .. } => Self(1),
             StepKind::Attempt { first: false, .. } => Self(2),
-            StepKind::Outcome { .. } | StepKind::Pulse { .. } | StepKind::Asked { .. } => Self::NOTHING,
+            StepKind::Contact { .. } => Self::CONTACTS,
+            StepKind::Pulse { .. } => Self::PULSES,
+            StepKind::Asked { .. } => Self::NAMES,
         }
+    }
+
+    /// These and those.
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     fn meets(self, other: Self) -> bool {
@@ -136,6 +197,13 @@ impl Takes {
 trait Condition: Send {
     /// The steps that it takes; it is not shown others.
     fn takes(&self) -> Takes;
+    /// Whether it asks itself, at the look, what its rule is about: names come a moment after a call, and patterns cost
+    /// too much for each step.
+    fn narrows_at_look(&self) -> bool {
+        false
+    }
+    /// Takes the rule as it was read anew, with the same text: files that it names may say something else now.
+    fn renew(&mut self, _: &Rule) {}
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
@@ -174,24 +242,52 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
     let severity = section.one_of("severity", &severities, problems).unwrap_or(Severity::Warning);
     let _: Option<String> = section.get("description", problems);
     let hold = section.get("for", problems).unwrap_or_default();
-    let narrow = Narrow::read(section, problems);
-    let known: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
-    let kind = match kind {
-        None => {
+    let runbook = runbook(section, problems);
+    let known: Vec<&str> = KINDS.iter().map(|(word, ..)| *word).collect();
+    let described = kind.as_ref().and_then(|word| KINDS.iter().find(|(known, ..)| known == word));
+    let narrow = Narrow::read(section, described.map_or(OVERSEAS, |(_, classes, _)| classes), problems);
+    let kind = match (kind, described) {
+        (None, _) => {
             problems.add(section.span(), format!("a rule needs a `kind`: one of {}", known.join(", ")));
             None
         }
-        Some(word) => {
-            if let Some((_, read)) = KINDS.iter().find(|(known, _)| *known == word) {
-                read(section, problems)
-            } else {
-                let hint = did_you_mean(&word, &known);
-                problems
-                    .add(section.span_of("kind"), format!("`{word}` is no kind of rule: {}{hint}", known.join(", ")));
-                None
-            }
+        (Some(_), Some((.., read))) => read(section, problems),
+        (Some(word), None) => {
+            let hint = did_you_mean(&word, &known);
+            problems.add(section.span_of("kind"), format!("`{word}` is no kind of rule: {}{hint}", known.join(", ")));
+            None
         }
     };
-    let source = source.to_owned();
-    Some(Rule { name: name?.into(), severity, hold, narrow, kind: kind?, source })
+    if let Some(kind) = &kind
+        && narrow.hours.is_some()
+        && kind.start().takes() == Takes::NOTHING
+    {
+        let message =
+            "`hours` and `days` are about calls as they are made: this kind looks at what lasts; leave them out";
+        problems.add(section.span_of(if section.has("hours") { "hours" } else { "days" }), message);
+    }
+    let mut rule = Rule { name: name?.into(), severity, hold, narrow, kind: kind?, runbook, source: source.to_owned() };
+    if !rule.lists().is_empty() {
+        rule.source = with_lists_found(source, rule.lists());
+    }
+    Some(rule)
+}
+
+/// The rule's text with its lists named as they were found, so that it means the same in another folder.
+fn with_lists_found(source: &str, lists: &[List]) -> String {
+    let paths: Vec<String> =
+        lists.iter().map(|list| toml::Value::String(list.path.display().to_string()).to_string()).collect();
+    let found = format!("lists = [{}]", paths.join(", "));
+    let lines = source.lines().map(|line| if line.starts_with("lists = ") { found.as_str() } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn runbook(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Arc<str>> {
+    let link: String = section.get("runbook", problems)?;
+    if !(link.starts_with("https://") || link.starts_with("http://")) || link.contains(char::is_whitespace) {
+        let message = format!("`runbook`: `{link}` is no link: write https://intranet.example/what-to-do");
+        problems.add(section.span_of("runbook"), message);
+        return None;
+    }
+    Some(link.into())
 }

@@ -1,9 +1,14 @@
 //! Which cameras and destinations a rule is about.
 
+use std::net::IpAddr;
+
 use globset::{Glob, GlobMatcher};
 use ipnet::IpNet;
 
+use super::hours::Hours;
+use super::{OUTSIDE, OVERSEAS};
 use crate::analyse::{Camera, Pair};
+use crate::device::DeviceKind;
 use crate::geo::{Class, Country};
 use crate::net::Service;
 use crate::settings::{Problems, Section};
@@ -25,40 +30,40 @@ pub struct Narrow {
     cameras: Vec<GlobMatcher>,
     sites: Vec<GlobMatcher>,
     tags: Vec<String>,
+    vendors: Vec<GlobMatcher>,
+    camera_kinds: Vec<DeviceKind>,
+    camera_ranges: Vec<IpNet>,
+    /// When calls count; none: always.
+    pub(super) hours: Option<Hours>,
     /// Nothing but the class narrows: asked at each attempt, so known beforehand.
     only_class: bool,
 }
 
 impl Narrow {
-    /// Reads the keys of a rule that narrow it.
-    pub fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Self {
-        let mut globs = |key, section: &mut Section<'_, '_>| {
-            let patterns: Vec<String> = section.list(key, problems).unwrap_or_default();
-            let mut matchers = Vec::new();
-            for pattern in patterns {
-                match Glob::new(&pattern.to_lowercase()) {
-                    Ok(glob) => matchers.push(glob.compile_matcher()),
-                    Err(error) => {
-                        problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text"));
-                    }
-                }
-            }
-            matchers
-        };
-        let owners = globs("owners", section);
-        let names = globs("names", section);
-        let not_names = globs("not_names", section);
-        let cameras = globs("cameras", section);
-        let sites = globs("sites", section);
-        let classes = [
-            ("overseas", &[Class::Overseas][..]),
+    /// Reads the keys of a rule that narrow it; `classes` are what it is about when it doesn't say.
+    pub fn read(section: &mut Section<'_, '_>, classes: &[Class], problems: &mut Problems<'_>) -> Self {
+        let owners = globs("owners", section, problems);
+        let names = globs("names", section, problems);
+        let not_names = globs("not_names", section, problems);
+        let cameras = globs("cameras", section, problems);
+        let sites = globs("sites", section, problems);
+        let vendors = globs("vendors", section, problems);
+        let words = [
+            ("overseas", OVERSEAS),
             ("unknown", &[Class::Unknown]),
             ("home", &[Class::Home]),
             ("abroad", &[Class::Overseas, Class::Unknown]),
+            ("outside", OUTSIDE),
             ("any", &[]),
         ];
+        let kinds = [
+            ("camera", DeviceKind::Camera),
+            ("recorder", DeviceKind::Recorder),
+            ("doorstation", DeviceKind::Doorstation),
+            ("unknown", DeviceKind::Unknown),
+        ];
         let mut narrow = Self {
-            classes: section.one_of("class", &classes, problems).unwrap_or(&[Class::Overseas]).to_vec(),
+            classes: section.one_of("class", &words, problems).unwrap_or(classes).to_vec(),
             countries: section.list("countries", problems).unwrap_or_default(),
             not_countries: section.list("not_countries", problems).unwrap_or_default(),
             owners,
@@ -72,6 +77,10 @@ impl Narrow {
             cameras,
             sites,
             tags: section.list("tags", problems).unwrap_or_default(),
+            vendors,
+            camera_kinds: section.words("camera_kinds", &kinds, problems),
+            camera_ranges: section.list("camera_ranges", problems).unwrap_or_default(),
+            hours: Hours::read(section, problems),
             only_class: false,
         };
         narrow.only_class = narrow.has_only_class();
@@ -86,11 +95,13 @@ impl Narrow {
     fn has_only_class(&self) -> bool {
         let Self { classes: _, countries, not_countries, owners, owner_countries, names, not_names, .. } = self;
         let Self { addresses, not_addresses, services, not_services, cameras, sites, tags, .. } = self;
-        [owners, names, not_names, cameras, sites].iter().all(|globs| globs.is_empty())
+        let Self { vendors, camera_kinds, camera_ranges, .. } = self;
+        [owners, names, not_names, cameras, sites, vendors].iter().all(|globs| globs.is_empty())
             && [countries, not_countries, owner_countries].iter().all(|countries| countries.is_empty())
-            && [addresses, not_addresses].iter().all(|ranges| ranges.is_empty())
+            && [addresses, not_addresses, camera_ranges].iter().all(|ranges| ranges.is_empty())
             && [services, not_services].iter().all(|services| services.is_empty())
             && tags.is_empty()
+            && camera_kinds.is_empty()
     }
 
     /// Whether a rule is about a camera, whomever it calls.
@@ -98,6 +109,10 @@ impl Narrow {
         (self.cameras.is_empty() || any(&self.cameras, &camera.id))
             && (self.sites.is_empty() || camera.site.as_deref().is_some_and(|site| any(&self.sites, site)))
             && (self.tags.is_empty() || camera.tags.iter().any(|tag| self.tags.contains(tag)))
+            && (self.vendors.is_empty() || camera.vendor.as_deref().is_some_and(|vendor| any(&self.vendors, vendor)))
+            && (self.camera_kinds.is_empty() || self.camera_kinds.contains(&camera.kind))
+            && (self.camera_ranges.is_empty()
+                || camera.addresses.last().is_some_and(|at| holds(&self.camera_ranges, at)))
     }
 
     /// Whether a rule is about a camera's calls to a destination.
@@ -116,11 +131,16 @@ impl Narrow {
                 || place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)))
             && (self.names.is_empty() || pair.names.iter().any(|name| any(&self.names, &name.name)))
             && (self.not_names.is_empty() || !pair.names.iter().any(|name| any(&self.not_names, &name.name)))
-            && (self.addresses.is_empty() || self.addresses.iter().any(|range| range.contains(&pair.address)))
-            && !self.not_addresses.iter().any(|range| range.contains(&pair.address))
+            && (self.addresses.is_empty() || holds(&self.addresses, &pair.address))
+            && !holds(&self.not_addresses, &pair.address)
             && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
             && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
             && self.covers_camera(camera)
+    }
+
+    /// Whether a rule is about a camera's question for a name, whatever it stands for.
+    pub(super) fn covers_question(&self, camera: &Camera, name: &str) -> bool {
+        (self.names.is_empty() || any(&self.names, name)) && !any(&self.not_names, name) && self.covers_camera(camera)
     }
 
     /// Whether a rule is about a camera's use of a name: one of the name's pairs is covered; or the camera never called
@@ -139,6 +159,25 @@ impl Narrow {
     }
 }
 
-fn any(matchers: &[GlobMatcher], text: &str) -> bool {
+/// Reads a list of patterns.
+pub(super) fn globs(key: &'static str, section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<GlobMatcher> {
+    let patterns: Vec<String> = section.list(key, problems).unwrap_or_default();
+    let mut matchers = Vec::new();
+    for pattern in patterns {
+        match Glob::new(&pattern.to_lowercase()) {
+            Ok(glob) => matchers.push(glob.compile_matcher()),
+            Err(error) => problems.add(section.span_of(key), format!("`{key}`: {error}: * stands for any text")),
+        }
+    }
+    matchers
+}
+
+/// Whether one of the ranges holds an address.
+pub(super) fn holds(ranges: &[IpNet], address: &IpAddr) -> bool {
+    ranges.iter().any(|range| range.contains(address))
+}
+
+/// Whether one of the patterns matches.
+pub(super) fn any(matchers: &[GlobMatcher], text: &str) -> bool {
     !matchers.is_empty() && matchers.iter().any(|glob| glob.is_match(text.to_lowercase()))
 }

@@ -173,6 +173,7 @@ fn finding(
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
+        runbook: rule.runbook.clone(),
         group: GroupKey { kind: target.kind(), value: Arc::from(target.to_string()) },
         member: camera.id.as_str().into(),
         since: time,

@@ -1,4 +1,4 @@
-//! `kind = "rate"`: attempts over a sliding window.
+//! `kind = "rate"`: attempts over a sliding window. `volume` counts bytes in the same way.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,9 +20,17 @@ const REFRESH: Duration = Duration::from_secs(300);
 /// Subjects that are counted at a time; the rest is left out until others are quiet.
 const MAX_SUBJECTS: usize = 200_000;
 
+/// What is added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    Attempts,
+    /// From the camera.
+    Bytes,
+}
+
 /// Whose attempts are added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Per {
+pub(super) enum Per {
     Camera,
     CameraCountry,
     CameraDestination,
@@ -31,20 +39,34 @@ enum Per {
 /// A rate, as declared.
 #[derive(Debug, Clone)]
 pub struct Rate {
+    measure: Measure,
     per: Per,
-    attempts: u64,
+    limit: u64,
     clear: u64,
     window: Duration,
     spread_only: bool,
 }
 
+impl Per {
+    pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Self {
+        let words = [
+            ("camera", Self::Camera),
+            ("camera and country", Self::CameraCountry),
+            ("camera and destination", Self::CameraDestination),
+        ];
+        section.one_of("per", &words, problems).unwrap_or(Self::CameraDestination)
+    }
+}
+
+impl Rate {
+    /// Bytes from a camera.
+    pub(super) fn of_bytes(per: Per, limit: u64, clear: u64, window: Duration) -> Self {
+        Self { measure: Measure::Bytes, per, limit, clear, window, spread_only: false }
+    }
+}
+
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
-    let words = [
-        ("camera", Per::Camera),
-        ("camera and country", Per::CameraCountry),
-        ("camera and destination", Per::CameraDestination),
-    ];
-    let per = section.one_of("per", &words, problems).unwrap_or(Per::CameraDestination);
+    let per = Per::read(section, problems);
     let attempts: Option<u64> = section.get("attempts", problems);
     let window = section.get("window", problems).unwrap_or(Duration::from_secs(900));
     let clear = section.get("clear", problems);
@@ -68,7 +90,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
     if clear > attempts {
         problems.add(section.span_of("clear"), format!("`clear` must not be above `attempts` ({attempts})"));
     }
-    Some(Kind::Rate(Rate { per, attempts, clear, window, spread_only }))
+    Some(Kind::Rate(Rate { measure: Measure::Attempts, per, limit: attempts, clear, window, spread_only }))
 }
 
 /// Whose attempts are added up: small and without text, because one is made at each attempt.
@@ -98,8 +120,8 @@ struct Count {
     pair: PairId,
     /// The pair's destination: a pair's place is used again when it has left the ledger.
     address: IpAddr,
-    /// Attempts by step of the window, in a ring.
-    steps: [u32; STEPS],
+    /// What was counted by step of the window, in a ring.
+    steps: [u64; STEPS],
     sum: u64,
     /// The step that was counted into last.
     step: i64,
@@ -148,7 +170,7 @@ impl Count {
         }
         for gone in (self.step + 1..=step).take(STEPS) {
             let place = &mut self.steps[gone.rem_euclid(STEPS as i64) as usize];
-            self.sum -= u64::from(*place);
+            self.sum -= *place;
             *place = 0;
         }
         self.step = step;
@@ -178,11 +200,18 @@ impl Condition for Running {
     }
 
     fn takes(&self) -> Takes {
-        Takes::ATTEMPTS
+        match self.rate.measure {
+            Measure::Attempts => Takes::ATTEMPTS,
+            Measure::Bytes => Takes::CONTACTS,
+        }
     }
 
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
-        let StepKind::Attempt { pair, .. } = step.kind else { return };
+        let (pair, amount) = match (step.kind, self.rate.measure) {
+            (StepKind::Attempt { pair, .. }, Measure::Attempts) => (pair, 1),
+            (StepKind::Contact { pair, bytes_out, .. }, Measure::Bytes) if bytes_out > 0 => (pair, bytes_out),
+            _ => return,
+        };
         let Some(entry) = ledger.pair_of(pair) else { return };
         let subject = match self.rate.per {
             Per::Camera => Subject::Camera(step.camera),
@@ -212,12 +241,12 @@ impl Condition for Running {
         }
         count.slide(now);
         count.pair = pair;
-        count.steps[now.rem_euclid(STEPS as i64) as usize] += 1;
-        count.sum += 1;
+        count.steps[now.rem_euclid(STEPS as i64) as usize] += amount;
+        count.sum += amount;
         if self.rate.spread_only {
             count.vote(pair);
         }
-        if count.sum >= self.rate.attempts && count.over_since.is_none() {
+        if count.sum >= self.rate.limit && count.over_since.is_none() {
             count.over_since = Some(step.time);
             count.peak = 0;
         }
@@ -236,6 +265,7 @@ impl Condition for Running {
             if count.sum == 0 {
                 count.most.1 = 0;
             }
+            let was_found = count.found;
             let spread = !rate.spread_only || !count.is_one_sided();
             let holds = spread && count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
             if holds != count.found || (holds && now.since(count.told) >= REFRESH) {
@@ -243,7 +273,8 @@ impl Condition for Running {
                 count.told = now;
                 changed.push((*subject, holds));
             }
-            count.sum > 0 || count.found
+            // What ends now is still needed to say so: all may have left the window at once.
+            count.sum > 0 || count.found || was_found
         });
         changed.sort();
         for (subject, holds) in changed {
@@ -285,24 +316,34 @@ fn finding(
         (Subject::Country(_, countries), _) => text(countries),
         (Subject::Destination(..), Some(pair)) => super::words::destination(pair),
     };
+    let window = duration_text(rate.window);
+    let measured = match rate.measure {
+        Measure::Attempts => "attempts_in_window",
+        Measure::Bytes => "bytes_in_window",
+    };
     // Of several destinations, each has its own.
     let one = pair.filter(|_| matches!(subject, Subject::Destination(..)));
     let outcome = one.map_or_else(String::new, |pair| format!(", {}", pair.answer()));
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
+        runbook: rule.runbook.clone(),
         group,
         member: camera.id.as_str().into(),
         since: count.and_then(|count| count.over_since).unwrap_or(now),
         holds,
         value: peak as f64,
-        reason: format!(
-            "called {whom} {peak} times within {} (the rule allows {}){outcome}",
-            duration_text(rate.window),
-            rate.attempts - 1
-        ),
+        reason: match rate.measure {
+            Measure::Attempts => {
+                format!("called {whom} {peak} times within {window} (the rule allows {}){outcome}", rate.limit - 1)
+            }
+            Measure::Bytes => {
+                let (sent, limit) = (super::words::bytes(peak), super::words::bytes(rate.limit));
+                format!("sent {whom} {sent} within {window} (the rule allows less than {limit})")
+            }
+        },
         evidence: json!({
-            "window_s": rate.window.as_secs(), "threshold": rate.attempts, "attempts_in_window": peak,
+            "window_s": rate.window.as_secs(), "threshold": rate.limit, measured: peak,
             "camera": super::words::camera_facts(camera),
             "pair": pair.map(super::words::pair_facts),
         }),

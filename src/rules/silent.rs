@@ -90,6 +90,7 @@ fn finding(
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,
+        runbook: rule.runbook.clone(),
         group: GroupKey { kind: "camera", value: camera.id.as_str().into() },
         member: camera.id.as_str().into(),
         since,

@@ -89,6 +89,7 @@ fn finding(
         severity: if certainty == Certainty::Sure { rule.severity } else { rule.severity.min(Severity::Warning) },
         // Who has a register of half of the cameras wants one alert for the other half.
         group: GroupKey { kind: "register", value: "missing".into() },
+        runbook: rule.runbook.clone(),
         member: camera.id.as_str().into(),
         since,
         holds,

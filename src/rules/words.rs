@@ -38,3 +38,21 @@ pub(super) fn pair_facts(pair: &Pair) -> Value {
         "first": pair.first, "last": pair.last,
     })
 }
+
+/// `620 MiB`, `1.5 GiB`.
+pub(super) fn bytes(count: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let at = (0..units.len() - 1).find(|at| count >> (10 * at) < 1024).unwrap_or(units.len() - 1);
+    let number = count as f64 / f64::from(1_u32 << (10 * at.min(3))) / if at > 3 { 1024.0 } else { 1.0 };
+    let digits = usize::from(at > 0 && number < 10.0);
+    format!("{number:.digits$} {}", units[at])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn writes_sizes_for_people() {
+        let texts = [0, 1023, 1536, 500 << 20, 3 << 29, 5 << 40].map(super::bytes);
+        assert_eq!(texts, ["0 B", "1023 B", "1.5 KiB", "500 MiB", "1.5 GiB", "5.0 TiB"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! What the tracker tells the analyser.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::device::facts::Sighting;
 use crate::net::{Mac, Segment, Service};
@@ -78,6 +79,8 @@ pub struct Traffic {
     pub retries: u32,
     /// The port showed one direction only: packets prove others that were not seen.
     pub one_sided: bool,
+    /// For how long the connection has been open when this is told, from its first packet; zero where that is not known.
+    pub lasted: Duration,
 }
 
 /// What became of an attempt.

@@ -46,6 +46,8 @@ pub(super) struct Flow {
     pub(super) look: Look,
     pub(super) look_back: Look,
     pub(super) fin_seen: (bool, bool),
+    /// When it was opened, or first seen.
+    pub(super) began: Timestamp,
     pub(super) last: Timestamp,
     pub(super) last_payload_out: Timestamp,
     pub(super) last_told_traffic: Timestamp,
@@ -76,6 +78,7 @@ impl Flow {
             look: Look::Start,
             look_back: Look::Start,
             fin_seen: (false, false),
+            began: now,
             last: now,
             last_payload_out: now,
             last_told_traffic: now,

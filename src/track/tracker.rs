@@ -485,9 +485,10 @@ fn tell_outcome(flow: &mut Flow, outcome: Outcome, time: Timestamp, events: &mut
 
 fn tell_contact(flow: &mut Flow, outcome: Option<Outcome>, time: Timestamp, events: &mut Vec<Event>) {
     flow.last_told_traffic = time;
-    let traffic = std::mem::take(&mut flow.traffic);
+    let mut traffic = std::mem::take(&mut flow.traffic);
     if flow.outbound && (outcome.is_some() || traffic != Traffic::default()) {
         let (destination, service) = (flow.destination(), flow.service());
+        traffic.lasted = flow.last.since(flow.began);
         tell(flow, time, EventKind::Contact { destination, service, outcome, traffic }, events);
     }
 }

@@ -1,0 +1,198 @@
+//! Rules that a council declares, on captures, through the program.
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::Value;
+use support::frames::{Frames, Way};
+use support::{camwatch, read_json, text};
+
+const HOME: [u8; 4] = [212, 58, 244, 20];
+const CHINA: [u8; 4] = [120, 26, 96, 67];
+/// In the US, and a Chinese network's.
+const ALIBABA_US: [u8; 4] = [47, 91, 72, 11];
+
+/// Alerts of one rule, alone, on a capture; two reads must agree.
+fn alerts(rule: &str, frames: Frames) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    alerts_in(folder.path(), rule, frames)
+}
+
+fn alerts_in(folder: &Path, rule: &str, frames: Frames) -> Vec<Value> {
+    let config = folder.join("camwatch.toml");
+    std::fs::write(&config, format!("[rules]\ndefaults = false\n[[rule]]\nname = \"r\"\n{rule}\n")).unwrap();
+    let capture = frames.write(folder, "c.pcap");
+    let arguments = ["--config", config.to_str().unwrap(), capture.to_str().unwrap()];
+    let document = read_json(&arguments);
+    assert_eq!(document, read_json(&arguments), "two reads differ");
+    document["alerts"].as_array().unwrap().clone()
+}
+
+/// The camera opens a connection to each, one a second.
+fn calls(destinations: &[([u8; 4], u16)]) -> Frames {
+    let mut frames = Frames::default();
+    for (at, (address, port)) in (0_u16..).zip(destinations) {
+        frames.open(f64::from(at), Way::to(*address, *port, 40_000 + at));
+    }
+    frames
+}
+
+#[test]
+fn the_examples_are_right_and_are_printed_back() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rules/examples.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("camwatch.toml");
+    std::fs::write(&config, format!("[rules]\ndefaults = false\nfiles = [\"{}\"]\n", examples.display())).unwrap();
+    let output = camwatch(&["check", "--config", config.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let (printed, written) = (text(&output.stdout), std::fs::read_to_string(&examples).unwrap());
+    assert_eq!(printed.matches("[[rule]]").count(), written.lines().filter(|line| *line == "[[rule]]").count());
+    std::fs::write(&config, &printed).unwrap();
+    let again = camwatch(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(text(&again.stdout), printed, "what is printed reads back as itself: {}", text(&again.stderr));
+}
+
+const POLICY: &str = "kind = \"policy\"\nallow_countries = [\"GB\", \"IE\"]\nallow_names = [\"*.pool.ntp.org\"]\n\
+                      runbook = \"https://intranet.example/cameras#policy\"";
+
+#[test]
+fn policy_finds_what_is_not_allowed_and_only_that() {
+    let found = alerts(POLICY, calls(&[(HOME, 443), (CHINA, 443)]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0]["subject"].as_str().unwrap().ends_with("→ 120.26.96.67"), "{found:?}");
+    assert!(found[0]["summary"].as_str().unwrap().contains("the policy allows only GB, IE, *.pool.ntp.org"));
+    assert_eq!(found[0]["runbook"], "https://intranet.example/cameras#policy");
+    assert_eq!(found[0]["evidence"]["members"][0]["evidence"]["breach"]["part"], "destination");
+    assert_eq!(alerts(POLICY, calls(&[(HOME, 443), ([3, 250, 10, 20], 443)])), Vec::<Value>::new());
+}
+
+#[test]
+fn policy_lets_a_name_through_wherever_it_stands() {
+    let mut frames = calls(&[(HOME, 443)]);
+    let resolver = Way::to([10, 0, 0, 53], 53, 5353);
+    frames.udp(10.0, resolver, &support::frames::dns_question(7, "0.pool.ntp.org"));
+    let answer = support::frames::dns_answer(7, "0.pool.ntp.org", "x.example.org", CHINA);
+    frames.udp(10.1, resolver.back(), &answer);
+    frames.udp(10.2, Way::to(CHINA, 123, 123), &[0x23; 48]);
+    assert_eq!(alerts(POLICY, frames), Vec::<Value>::new());
+}
+
+#[test]
+fn policy_finds_a_chinese_owner_wherever_the_server_stands() {
+    let rule = "kind = \"policy\"\ndeny_owner_countries = [\"CN\"]\nby = \"owner\"";
+    let found = alerts(rule, calls(&[(HOME, 443), ([8, 8, 8, 8], 443), (ALIBABA_US, 443)]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let breach = &found[0]["evidence"]["members"][0]["evidence"]["breach"];
+    assert_eq!(*breach, serde_json::json!({ "part": "deny_owner_countries", "found": "CN" }));
+    assert_eq!(alerts(rule, calls(&[(HOME, 443), ([8, 8, 8, 8], 443)])), Vec::<Value>::new());
+}
+
+#[test]
+fn rules_are_narrowed_by_maker_kind_range_and_hours() {
+    // The camera is 10.20.0.1 with a MAC address of Hikvision's, and the capture begins at 09:00 UTC on a Wednesday.
+    for (narrowing, fires) in [
+        ("vendors = [\"*hikvision*\"]", true),
+        ("vendors = [\"axis*\"]", false),
+        ("camera_kinds = [\"camera\"]", true),
+        ("camera_kinds = [\"recorder\"]", false),
+        ("camera_ranges = [\"10.20.0.0/24\"]", true),
+        ("camera_ranges = [\"10.21.0.0/24\"]", false),
+        ("hours = \"22:00-06:00\"", false),
+        ("hours = [\"22:00-06:00\", \"08:30-09:30\"]", true),
+        ("days = [\"wed\"]", true),
+        ("days = [\"sat\", \"sun\"]", false),
+        ("hours = \"10:00-10:30\"\nzone = \"Europe/London\"", true),
+    ] {
+        let found = alerts(&format!("{POLICY}\n{narrowing}"), calls(&[(CHINA, 443)]));
+        assert_eq!(found.len(), usize::from(fires), "{narrowing}: {found:?}");
+    }
+}
+
+#[test]
+fn listed_finds_addresses_and_names_on_a_list_and_only_these() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.txt"), "# bad\n120.26.96.0/24\nevil.example\n").unwrap();
+    let rule = "kind = \"listed\"\nlists = [\"bad.txt\"]";
+    let mut frames = calls(&[(HOME, 443), (CHINA, 443)]);
+    let resolver = Way::to([10, 0, 0, 53], 53, 5353);
+    frames.udp(10.0, resolver, &support::frames::dns_question(7, "www.evil.example"));
+    let found = alerts_in(folder.path(), rule, frames);
+    let groups: Vec<&Value> =
+        found.iter().map(|alert| &alert["evidence"]["members"][0]["evidence"]["breach"]).collect();
+    assert_eq!(groups.len(), 2, "{found:?}");
+    assert_eq!((&groups[0]["entry"], &groups[0]["line"]), (&Value::from("120.26.96.0/24"), &Value::from(2)));
+    assert_eq!((&groups[1]["entry"], &groups[1]["line"]), (&Value::from("evil.example"), &Value::from(3)));
+
+    let mut frames = calls(&[(HOME, 443), ([120, 26, 97, 67], 443)]);
+    frames.udp(10.0, resolver, &support::frames::dns_question(7, "notevil.example"));
+    assert_eq!(alerts_in(folder.path(), rule, frames), Vec::<Value>::new());
+}
+
+#[test]
+fn a_bad_line_of_a_list_fails_the_check_and_not_the_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("bad.txt");
+    std::fs::write(&list, "120.26.96.67\n120.26.96.300\n").unwrap();
+    let config = folder.path().join("camwatch.toml");
+    let rule = "[rules]\ndefaults = false\n[[rule]]\nname = \"r\"\nkind = \"listed\"\nlists = [\"bad.txt\"]\n";
+    std::fs::write(&config, rule).unwrap();
+    let (list, config) = (list.to_str().unwrap(), config.to_str().unwrap());
+    let output = camwatch(&["check", "--config", config]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&format!("{list}:2:1: `120.26.96.300` is no entry")));
+    let capture = calls(&[(CHINA, 443)]).write(folder.path(), "c.pcap");
+    let output = camwatch(&["read", "--config", config, capture.to_str().unwrap()]);
+    assert!(output.status.success() && text(&output.stderr).contains("bad.txt:2:1"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("WARNING r since"), "{}", text(&output.stdout));
+}
+
+/// A connection on which the camera sends `bytes` a time.
+fn uploads(times: impl IntoIterator<Item = u32>, bytes: usize) -> Frames {
+    let mut frames = Frames::default();
+    let way = Way::to(CHINA, 443, 40_000);
+    frames.open(0.0, way);
+    let mut sequence = 0;
+    for at in times {
+        frames.tcp(f64::from(at) + 1.0, way, sequence, &vec![7; bytes]);
+        sequence += bytes as u32;
+    }
+    frames
+}
+
+#[test]
+fn volume_finds_what_leaves_within_the_window_and_resolves() {
+    let rule = "kind = \"volume\"\nbytes = \"100 KiB\"\nwindow = \"10 min\"";
+    // 130 × 1,400 bytes in 130 s; then now and then, and again an hour later.
+    let found = alerts(rule, uploads((0..130).chain([200, 300, 3600]), 1400));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["state"], "resolved", "{found:?}");
+    let evidence = &found[0]["evidence"]["members"][0]["evidence"];
+    assert!(evidence["bytes_in_window"].as_u64().unwrap() >= 80 * 1400, "{found:?}");
+    assert!(found[0]["summary"].as_str().unwrap().contains("(the rule allows less than 100 KiB)"), "{found:?}");
+    // As much, spread over 80 minutes; and a little less.
+    assert_eq!(alerts(rule, uploads((0..80).map(|at| at * 60), 1400)), Vec::<Value>::new());
+    assert_eq!(alerts(rule, uploads(0..69, 1400)), Vec::<Value>::new());
+}
+
+#[test]
+fn long_finds_one_connection_that_lasts_and_not_many_short_ones() {
+    let rule = "kind = \"long\"\nafter = \"1 h\"";
+    let found = alerts(rule, uploads((0..70).map(|at| at * 60), 10));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let lasted = found[0]["evidence"]["members"][0]["evidence"]["lasted_s"].as_u64().unwrap();
+    assert!((3600..=4200).contains(&lasted), "{lasted}");
+    assert_eq!(alerts(rule, uploads((0..59).map(|at| at * 60), 10)), Vec::<Value>::new());
+
+    let mut short = Frames::default();
+    for at in 0..70_u16 {
+        short.open(f64::from(at) * 60.0, Way::to(CHINA, 443, 40_000 + at));
+    }
+    assert_eq!(alerts(rule, short), Vec::<Value>::new());
+    let mut short = Frames::default();
+    for at in 0..70_u16 {
+        short.open(f64::from(at) * 60.0, Way::to(CHINA, 443, 40_000 + at));
+    }
+    let found = alerts(&format!("{rule}\nper = \"camera and destination\""), short);
+    assert_eq!(found.len(), 1, "in contact all the time: {found:?}");
+}
