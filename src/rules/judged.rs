@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 
 /// Findings that hold at a time; what comes beyond waits until others have ended.
 const MAX_FOUND: usize = 10_000;
+/// What happened between two looks and is judged; what comes beyond is when it happens again.
+const MAX_FRESH: usize = 100_000;
 /// A finding ends when nothing like it happened for so long.
 const QUIET: Duration = Duration::from_secs(3600);
 /// A finding that goes on is made again with newer figures this often.
@@ -140,10 +142,20 @@ impl Condition for Running {
             StepKind::Inside { destination, service } => Act::Inside(step.camera, destination, service),
             StepKind::Inbound { .. } => return,
         };
-        if self.last != Some(act) {
-            self.last = Some(act);
-            self.fresh.entry(act).or_insert(step.time);
+        if self.last == Some(act) {
+            return;
         }
+        self.last = Some(act);
+        if self.fresh.contains_key(&act) || self.fresh.len() >= MAX_FRESH {
+            return;
+        }
+        // Most calls inside are the video and its control: they take no room.
+        if let Act::Inside(_, address, service) = act
+            && self.judge.inside(address, service).is_none()
+        {
+            return;
+        }
+        self.fresh.insert(act, step.time);
     }
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {

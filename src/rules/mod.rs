@@ -1,7 +1,8 @@
 //! What a rule is, and its evaluation: the ledger's steps in, findings out.
 //!
 //! A rule is a kind (what is measured, one file each, joined in [`KINDS`]), and around it what all kinds share: a name, a
-//! severity, how long the condition must hold, and which cameras and destinations it is about ([`Narrow`]).
+//! severity, how long the condition must hold, and which cameras and destinations it is about ([`Narrow`]). Kinds that ask of
+//! each call by itself whether it may be are judges (`judged`): they only say what is wrong with it.
 
 mod beat;
 mod dns;
