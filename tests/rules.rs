@@ -196,3 +196,64 @@ fn long_finds_one_connection_that_lasts_and_not_many_short_ones() {
     let found = alerts(&format!("{rule}\nper = \"camera and destination\""), short);
     assert_eq!(found.len(), 1, "in contact all the time: {found:?}");
 }
+
+#[test]
+fn inbound_finds_an_open_port_that_answers_and_not_one_that_refuses() {
+    let from_outside = |other| Way { own_port: 8000, other, port: 50_000, out: false };
+    let mut frames = calls(&[(HOME, 443)]);
+    frames.open(5.0, from_outside(CHINA));
+    frames.open(6.0, from_outside([8, 8, 8, 8]));
+    let found = alerts("kind = \"inbound\"", frames);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let summary = found[0]["summary"].as_str().unwrap();
+    assert!(
+        summary.contains("was reached on tcp/8000 by 2 hosts outside, the latest 8.8.8.8 (US, AS15169"),
+        "{summary}"
+    );
+    assert_eq!(found[0]["evidence"]["members"][0]["evidence"]["callers"][1]["country"], "CN");
+
+    // A SYN that nobody answers, one that is refused, and one from inside.
+    let mut frames = calls(&[(HOME, 443)]);
+    frames.syn(5.0, from_outside(CHINA), 1000);
+    frames.syn(6.0, from_outside([47, 91, 72, 11]), 1000);
+    frames.reset(6.1, from_outside([47, 91, 72, 11]).back());
+    frames.open(7.0, from_outside([10, 20, 0, 9]));
+    assert_eq!(alerts("kind = \"inbound\"", frames), Vec::<Value>::new());
+}
+
+#[test]
+fn lateral_finds_a_camera_that_looks_around_and_lets_its_recorders_be() {
+    let rule = "kind = \"lateral\"\nhosts = 5";
+    let hosts = |port: u16, count: u8| (1..=count).map(|host| ([10, 20, 1, host], port)).collect::<Vec<_>>();
+    let found = alerts(rule, calls(&hosts(23, 12)));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0]["summary"].as_str().unwrap().contains("called 12 internal hosts within 1 h"), "{found:?}");
+    assert_eq!(alerts(rule, calls(&hosts(23, 5))), Vec::<Value>::new());
+    assert_eq!(alerts(&format!("{rule}\nnot_services = [\"tcp/554\"]"), calls(&hosts(554, 12))), Vec::<Value>::new());
+    let recorders = format!("{rule}\n[[camera]]\nrange = \"10.20.1.0/28\"\nkind = \"recorder\"");
+    assert_eq!(alerts(&recorders, calls(&hosts(8000, 12))), Vec::<Value>::new());
+}
+
+#[test]
+fn dns_finds_who_goes_past_the_resolvers_and_asks_for_what_it_should_not() {
+    let rule = "kind = \"dns\"\nresolvers = [\"10.0.0.53\"]\nquestions = [\"*.hik-connect.com\"]";
+    let ask = |resolver: [u8; 4], name: &str| {
+        let mut frames = calls(&[(HOME, 443)]);
+        frames.udp(3.0, Way::to(resolver, 53, 5353), &support::frames::dns_question(7, name));
+        alerts(rule, frames)
+    };
+    for resolver in [[8, 8, 8, 8], [10, 0, 0, 54]] {
+        let found = ask(resolver, "time.example");
+        assert_eq!(found.len(), 1, "{resolver:?}: {found:?}");
+        assert!(found[0]["summary"].as_str().unwrap().contains("past the resolvers 10.0.0.53/32"), "{found:?}");
+    }
+    let found = ask([10, 0, 0, 53], "dev.hik-connect.com");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0]["summary"]
+            .as_str()
+            .unwrap()
+            .ends_with("asked for dev.hik-connect.com: it is one of *.hik-connect.com")
+    );
+    assert_eq!(ask([10, 0, 0, 53], "hik-connect.com"), Vec::<Value>::new());
+}

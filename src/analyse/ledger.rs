@@ -14,7 +14,7 @@ use super::pair::{Answer, Pair, PairId};
 use crate::device::facts::names;
 use crate::device::{Device, DeviceId, Inventory, WatchList};
 use crate::geo::{Class, Geo, Place};
-use crate::net::{Mac, Protocol, Segment};
+use crate::net::{Mac, Protocol, Segment, Service};
 use crate::time::Timestamp;
 use crate::track::{Event, EventKind, NameKind, NameSeen, Outcome};
 
@@ -110,6 +110,20 @@ pub enum StepKind {
     Pulse {
         /// The pair.
         pair: PairId,
+    },
+    /// The camera called an internal destination, which the ledger keeps no pair of.
+    Inside {
+        /// Whom it called.
+        destination: IpAddr,
+        /// What it called there.
+        service: Service,
+    },
+    /// A host that is not internal opened a connection to the camera, which answered.
+    Inbound {
+        /// Who called.
+        from: IpAddr,
+        /// What of the camera's it called.
+        service: Service,
     },
     /// The camera asked for a name.
     Asked {
@@ -260,7 +274,8 @@ impl Ledger {
                 let Some(pair) = self.pair(camera, *destination, time) else {
                     self.totals.internal_attempts += 1;
                     self.cameras.get_mut(camera.0 as usize)?.count_internal(*service);
-                    return None;
+                    let kind = StepKind::Inside { destination: *destination, service: *service };
+                    return Some(Step { time, camera, kind });
                 };
                 let first = self.count_attempt(camera, pair, *service, time)?;
                 StepKind::Attempt { pair, first }
@@ -284,6 +299,7 @@ impl Ledger {
                 self.feed(camera, pair, time);
                 StepKind::Pulse { pair }
             }
+            EventKind::Inbound { from, service } => StepKind::Inbound { from: *from, service: *service },
             EventKind::Name(seen) => {
                 let name = self.name(camera, event.device, seen, time)?;
                 seen.asked.then_some(StepKind::Asked { name })?
@@ -301,13 +317,7 @@ impl Ledger {
         }
     }
 
-    fn count_attempt(
-        &mut self,
-        camera: CameraId,
-        pair: PairId,
-        service: crate::net::Service,
-        time: Timestamp,
-    ) -> Option<bool> {
+    fn count_attempt(&mut self, camera: CameraId, pair: PairId, service: Service, time: Timestamp) -> Option<bool> {
         let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
         let first = entry.attempts == 0;
         entry.attempts += 1;

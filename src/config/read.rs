@@ -352,7 +352,7 @@ mod tests {
             "c.toml:5:1: unknown key `intefaces` in [capture]: did you mean `interfaces`?",
             "c.toml:7:10: `listen`: 0.0.0.0:80 can be reached from outside",
             "c.toml:8:1: a [[camera]] needs an `address`, a `range` or a `mac`",
-            "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, new_destination, silent, unregistered, policy, listed, volume, long: did you mean `rate`?",
+            "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, new_destination, silent, unregistered, policy, listed, volume, long, inbound, lateral, dns: did you mean `rate`?",
         ] {
             assert!(all.contains(expected), "{expected}\nis not in\n{all}");
         }

@@ -304,6 +304,7 @@ mod tests {
                 }
                 EventKind::Pulse { service, .. } => format!("pulse {service}"),
                 EventKind::Name(seen) => seen.name.clone(),
+                EventKind::Inbound { service, .. } => format!("inbound {service}"),
                 EventKind::Router => "router".to_owned(),
                 EventKind::Sighting(_) | EventKind::Present { .. } => "sighting".to_owned(),
             })

@@ -74,7 +74,7 @@ impl Engine {
         }
         let pair = match step.kind {
             StepKind::Attempt { pair, .. } | StepKind::Contact { pair, .. } | StepKind::Pulse { pair } => Some(pair),
-            StepKind::Asked { .. } => None,
+            StepKind::Asked { .. } | StepKind::Inside { .. } | StepKind::Inbound { .. } => None,
         };
         let call = match pair {
             Some(pair) => {

@@ -1,6 +1,7 @@
 //! Rules that judge each call, and each name asked for, by itself: may that be? What all of them share.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,13 @@ use super::target::{By, Target};
 use super::{Condition, Rule, Takes, words};
 use crate::alert::{Finding, GroupKey};
 use crate::analyse::{Camera, CameraId, Ledger, NameId, NamePair, Pair, PairId, Step, StepKind};
+use crate::net::Service;
 use crate::time::Timestamp;
 
 /// Findings that hold at a time; what comes beyond waits until others have ended.
 const MAX_FOUND: usize = 10_000;
+/// What happened between two looks and is judged; what comes beyond is when it happens again.
+const MAX_FRESH: usize = 100_000;
 /// A finding ends when nothing like it happened for so long.
 const QUIET: Duration = Duration::from_secs(3600);
 /// A finding that goes on is made again with newer figures this often.
@@ -41,6 +45,10 @@ pub(super) trait Judge: Send + Sync {
     fn by(&self) -> By;
     /// Judges a camera's calls to a destination, by all that is known of it now.
     fn call(&self, camera: &Camera, pair: &Pair) -> Option<Breach>;
+    /// Judges a call to an internal destination.
+    fn inside(&self, _: IpAddr, _: Service) -> Option<Breach> {
+        None
+    }
     /// Judges a question for a name.
     fn name(&self, _: &Camera, _: &NamePair) -> Option<Breach> {
         None
@@ -52,6 +60,8 @@ pub(super) trait Judge: Send + Sync {
 enum Act {
     Call(PairId),
     Question(NameId),
+    /// A call to an internal destination.
+    Inside(CameraId, IpAddr, Service),
 }
 
 #[derive(Debug)]
@@ -90,6 +100,12 @@ impl Running {
                 let target = breach.target.clone().or_else(|| self.judge.by().targets(pair).into_iter().next());
                 Some((pair.camera, camera, target.unwrap_or(Target::Address(pair.address)), breach))
             }
+            Act::Inside(id, address, service) => {
+                let camera = ledger.camera_of(id).filter(|camera| !camera.behind_router)?;
+                let breach = rule.narrow.covers_inside(camera, address, service);
+                let breach = breach.then(|| self.judge.inside(address, service))??;
+                Some((id, camera, Target::Address(address), breach))
+            }
             Act::Question(id) => {
                 let name = ledger.name_of(id)?;
                 let camera = ledger.camera_of(name.camera).filter(|camera| !camera.behind_router)?;
@@ -123,11 +139,23 @@ impl Condition for Running {
                 Act::Call(pair)
             }
             StepKind::Asked { name } => Act::Question(name),
+            StepKind::Inside { destination, service } => Act::Inside(step.camera, destination, service),
+            StepKind::Inbound { .. } => return,
         };
-        if self.last != Some(act) {
-            self.last = Some(act);
-            self.fresh.entry(act).or_insert(step.time);
+        if self.last == Some(act) {
+            return;
         }
+        self.last = Some(act);
+        if self.fresh.contains_key(&act) || self.fresh.len() >= MAX_FRESH {
+            return;
+        }
+        // Most calls inside are the video and its control: they take no room.
+        if let Act::Inside(_, address, service) = act
+            && self.judge.inside(address, service).is_none()
+        {
+            return;
+        }
+        self.fresh.insert(act, step.time);
     }
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
@@ -179,6 +207,7 @@ fn last_of(act: Act, ledger: &Ledger) -> Option<Timestamp> {
     match act {
         Act::Call(id) => ledger.pair_of(id).map(|pair| pair.last),
         Act::Question(id) => ledger.name_of(id).map(|name| name.last),
+        Act::Inside(..) => None,
     }
 }
 
@@ -200,6 +229,10 @@ fn finding(
                     reason = format!("called {}: {}, {}", words::destination(pair), breach.reason, pair.answer());
                     evidence["pair"] = words::pair_facts(pair);
                 }
+            }
+            Act::Inside(_, address, service) => {
+                reason = format!("called {address} ({service}, internal): {}", breach.reason);
+                evidence["destination"] = json!({ "address": address, "service": service.to_string() });
             }
             Act::Question(id) => {
                 if let Some(name) = ledger.name_of(id) {

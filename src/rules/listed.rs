@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::judged::{Breach, Judge};
-use super::list::List;
+use super::list::{Entry, List};
 use super::target::{By, Target};
 use super::{Kind, Takes};
 use crate::analyse::{Camera, NamePair, Pair};
@@ -18,13 +18,19 @@ pub struct Listed {
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
-    let names: Vec<String> = section.list("lists", problems).unwrap_or_default();
-    if names.is_empty() {
+    let lists = read_lists(section, problems)?;
+    if lists.is_empty() {
         let message = "a listed rule needs `lists`: files with one address, range or name a line, as in \
                        lists = [\"lists/blocked.txt\"], found from the folder of this file";
         problems.add(section.span_of("lists"), message);
         return None;
     }
+    Some(Kind::Listed(Arc::new(Listed { lists })))
+}
+
+/// Reads the files of the key `lists`; none where one cannot be read.
+pub(super) fn read_lists(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Vec<List>> {
+    let names: Vec<String> = section.list("lists", problems).unwrap_or_default();
     let mut lists = Vec::new();
     for name in &names {
         let path = problems.folder().join(name);
@@ -37,24 +43,25 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
             }
         }
     }
-    (lists.len() == names.len()).then(|| Kind::Listed(Arc::new(Listed { lists })))
+    (lists.len() == names.len()).then_some(lists)
+}
+
+/// What stands on the lists, as `find` looks for it; `name` is the name that is looked for, if it is one.
+pub(super) fn breach(lists: &[List], find: impl Fn(&List) -> Option<Entry>, name: Option<&str>) -> Option<Breach> {
+    let (list, entry) = lists.iter().find_map(|list| Some((list, find(list)?)))?;
+    let file = list.path.display().to_string();
+    let under = name.filter(|name| *name != entry.text).map_or_else(String::new, |name| format!("{name} is under "));
+    Some(Breach {
+        reason: format!("{under}{} on the list {file} (line {})", entry.text, entry.line),
+        evidence: json!({ "part": "lists", "list": file, "line": entry.line, "entry": entry.text }),
+        target: name.map(|name| Target::Name(name.into())),
+    })
 }
 
 impl Listed {
     /// The files.
     pub fn lists(&self) -> &[List] {
         &self.lists
-    }
-
-    fn breach(&self, find: impl Fn(&List) -> Option<super::list::Entry>, what: Option<&str>) -> Option<Breach> {
-        let (list, entry) = self.lists.iter().find_map(|list| Some((list, find(list)?)))?;
-        let file = list.path.display().to_string();
-        let name = what.filter(|name| *name != entry.text).map_or_else(String::new, |name| format!("{name} is under "));
-        Some(Breach {
-            reason: format!("{name}{} on the list {file} (line {})", entry.text, entry.line),
-            evidence: json!({ "part": "lists", "list": file, "line": entry.line, "entry": entry.text }),
-            target: what.map(|name| Target::Name(name.into())),
-        })
     }
 }
 
@@ -68,13 +75,14 @@ impl Judge for Listed {
     }
 
     fn call(&self, _: &Camera, pair: &Pair) -> Option<Breach> {
-        let by_address = self.breach(|list| list.address(pair.address), None);
-        let names = || pair.names.iter().find_map(|name| self.breach(|list| list.name(&name.name), Some(&name.name)));
+        let by_address = breach(&self.lists, |list| list.address(pair.address), None);
+        let names =
+            || pair.names.iter().find_map(|name| breach(&self.lists, |list| list.name(&name.name), Some(&name.name)));
         by_address.or_else(names)
     }
 
     fn name(&self, _: &Camera, name: &NamePair) -> Option<Breach> {
-        self.breach(|list| list.name(&name.name), Some(&name.name))
+        breach(&self.lists, |list| list.name(&name.name), Some(&name.name))
     }
 }
 

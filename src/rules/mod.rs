@@ -1,12 +1,16 @@
 //! What a rule is, and its evaluation: the ledger's steps in, findings out.
 //!
 //! A rule is a kind (what is measured, one file each, joined in [`KINDS`]), and around it what all kinds share: a name, a
-//! severity, how long the condition must hold, and which cameras and destinations it is about ([`Narrow`]).
+//! severity, how long the condition must hold, and which cameras and destinations it is about ([`Narrow`]). Kinds that ask of
+//! each call by itself whether it may be are judges (`judged`): they only say what is wrong with it.
 
 mod beat;
+mod dns;
 mod engine;
 mod hours;
+mod inbound;
 mod judged;
+mod lateral;
 mod list;
 mod listed;
 mod long;
@@ -99,6 +103,12 @@ pub enum Kind {
     Policy(Arc<policy::Policy>),
     /// What lasts.
     Long(long::Long),
+    /// Hosts outside that reach cameras.
+    Inbound(inbound::Inbound),
+    /// Cameras that call many internal hosts.
+    Lateral(lateral::Lateral),
+    /// What cameras ask for, and whom they ask.
+    Dns(Arc<dns::Dns>),
     /// Whom lists name.
     Listed(Arc<listed::Listed>),
 }
@@ -108,6 +118,7 @@ impl Rule {
     pub fn lists(&self) -> &[List] {
         match &self.kind {
             Kind::Listed(listed) => listed.lists(),
+            Kind::Dns(dns) => dns.lists(),
             _ => &[],
         }
     }
@@ -122,7 +133,7 @@ const OUTSIDE: &[Class] = &[Class::Home, Class::Overseas, Class::Unknown, Class:
 
 /// Every kind of rule: the word that names it in a file, the destinations that it is about unless it has a `class`, and
 /// how its own keys are read. A new kind joins here.
-pub const KINDS: [(&str, &[Class], ReadKind); 10] = [
+pub const KINDS: [(&str, &[Class], ReadKind); 13] = [
     ("rate", OVERSEAS, rate::read),
     ("beat", OVERSEAS, beat::read),
     ("surge", OVERSEAS, surge::read),
@@ -133,6 +144,9 @@ pub const KINDS: [(&str, &[Class], ReadKind); 10] = [
     ("listed", OUTSIDE, listed::read),
     ("volume", OVERSEAS, volume::read),
     ("long", OVERSEAS, long::read),
+    ("inbound", OUTSIDE, inbound::read),
+    ("lateral", &[Class::Internal], lateral::read),
+    ("dns", OUTSIDE, dns::read),
 ];
 
 impl Kind {
@@ -141,6 +155,7 @@ impl Kind {
         match self {
             Self::Policy(policy) => Some(policy.clone()),
             Self::Listed(listed) => Some(listed.clone()),
+            Self::Dns(dns) => Some(dns.clone()),
             _ => None,
         }
     }
@@ -154,6 +169,9 @@ impl Kind {
             Self::Silent(silent) => Box::new(silent::Running::new(silent.clone())),
             Self::Unregistered(unregistered) => Box::new(unregistered::Running::new(unregistered.clone())),
             Self::Long(long) => Box::new(long::Running::new(long.clone())),
+            Self::Inbound(_) => Box::new(inbound::Running::default()),
+            Self::Lateral(lateral) => Box::new(lateral::Running::new(lateral.clone())),
+            Self::Dns(dns) => Box::new(judged::Running::new(dns.clone())),
             Self::Policy(policy) => Box::new(judged::Running::new(policy.clone())),
             Self::Listed(listed) => Box::new(judged::Running::new(listed.clone())),
         }
@@ -171,6 +189,8 @@ impl Takes {
     const CONTACTS: Self = Self(4);
     const PULSES: Self = Self(8);
     const NAMES: Self = Self(16);
+    const INSIDE: Self = Self(32);
+    const INBOUND: Self = Self(64);
 
     /// Of one step.
     fn of(kind: StepKind) -> Self {
@@ -180,6 +200,8 @@ impl Takes {
             StepKind::Contact { .. } => Self::CONTACTS,
             StepKind::Pulse { .. } => Self::PULSES,
             StepKind::Asked { .. } => Self::NAMES,
+            StepKind::Inside { .. } => Self::INSIDE,
+            StepKind::Inbound { .. } => Self::INBOUND,
         }
     }
 

@@ -9,7 +9,7 @@ use super::hours::Hours;
 use super::{OUTSIDE, OVERSEAS};
 use crate::analyse::{Camera, Pair};
 use crate::device::DeviceKind;
-use crate::geo::{Class, Country};
+use crate::geo::{Class, Country, Place};
 use crate::net::Service;
 use crate::settings::{Problems, Section};
 
@@ -124,11 +124,7 @@ impl Narrow {
         if self.only_class {
             return true;
         }
-        (self.countries.is_empty() || place.countries.iter().any(|country| self.countries.contains(country)))
-            && !place.countries.iter().any(|country| self.not_countries.contains(country))
-            && (self.owners.is_empty() || place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
-            && (self.owner_countries.is_empty()
-                || place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)))
+        self.covers_place(place)
             && (self.names.is_empty() || pair.names.iter().any(|name| any(&self.names, &name.name)))
             && (self.not_names.is_empty() || !pair.names.iter().any(|name| any(&self.not_names, &name.name)))
             && (self.addresses.is_empty() || holds(&self.addresses, &pair.address))
@@ -136,6 +132,31 @@ impl Narrow {
             && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
             && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
             && self.covers_camera(camera)
+    }
+
+    /// Whether a rule is about a place, whatever its class.
+    fn covers_place(&self, place: &Place) -> bool {
+        (self.countries.is_empty() || place.countries.iter().any(|country| self.countries.contains(country)))
+            && !place.countries.iter().any(|country| self.not_countries.contains(country))
+            && (self.owners.is_empty() || place.owner_text().is_some_and(|owner| any(&self.owners, &owner)))
+            && (self.owner_countries.is_empty()
+                || place.owner_country.is_some_and(|country| self.owner_countries.contains(&country)))
+    }
+
+    /// Whether a rule is about a camera's calls to an internal destination, which has no place.
+    pub(super) fn covers_inside(&self, camera: &Camera, address: IpAddr, service: Service) -> bool {
+        (self.addresses.is_empty() || holds(&self.addresses, &address))
+            && !holds(&self.not_addresses, &address)
+            && (self.services.is_empty() || self.services.contains(&service))
+            && !self.not_services.contains(&service)
+            && self.covers_camera(camera)
+    }
+
+    /// Whether a rule is about calls to a camera from an address.
+    pub(super) fn covers_caller(&self, camera: &Camera, from: IpAddr, place: &Place, service: Service) -> bool {
+        (self.classes.is_empty() || self.classes.contains(&place.class))
+            && self.covers_place(place)
+            && self.covers_inside(camera, from, service)
     }
 
     /// Whether a rule is about a camera's question for a name, whatever it stands for.

@@ -51,6 +51,13 @@ pub enum EventKind {
         /// What it called there.
         service: Service,
     },
+    /// A host that is not internal opened a TCP connection to the device, which answered with a SYN-ACK.
+    Inbound {
+        /// Who called.
+        from: IpAddr,
+        /// What of the device's it called.
+        service: Service,
+    },
     /// The device named a host.
     Name(Box<NameSeen>),
     /// A message said something about a device, watched or not.

@@ -237,6 +237,10 @@ impl Tracker {
             flow.state = if tcp.rst { State::Ended } else { State::Open };
             let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
             tell_outcome(flow, outcome, seen.time, events);
+            if tcp.syn && !tcp.rst && !flow.outbound && flow.followed {
+                let (from, service) = (flow.destination(), flow.service());
+                tell(flow, seen.time, EventKind::Inbound { from, service }, events);
+            }
         }
         if flow.state == State::Open {
             tell_outcome(flow, Outcome::Answered, seen.time, events);

@@ -30,7 +30,7 @@ impl Way {
     }
 
     pub fn back(self) -> Self {
-        Self { out: false, ..self }
+        Self { out: !self.out, ..self }
     }
 
     fn ip(self) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
