@@ -79,6 +79,8 @@ pub struct Snapshot {
     pairs: u64,
     names: u64,
     evicted_pairs: u64,
+    ledger_left_out: [u64; 3],
+    rules_left_out: u64,
     devices: Vec<(DeviceKind, u64)>,
     devices_left_out: u64,
     devices_evicted: u64,
@@ -110,6 +112,9 @@ impl Snapshot {
         self.pairs = ledger.pair_count() as u64;
         self.names = ledger.name_count() as u64;
         self.evicted_pairs = ledger.evicted_pairs();
+        self.ledger_left_out =
+            [ledger.cameras_left_out(), ledger.names_left_out(), ledger.coverage().networks_left_out()];
+        self.rules_left_out = analysis.rules_left_out();
         self.devices = ledger.inventory().kinds().to_vec();
         self.devices_left_out = ledger.inventory().left_out();
         self.devices_evicted = ledger.inventory().evicted();
@@ -191,7 +196,7 @@ const fn gauge(
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 34] = [
+pub const FAMILIES: [Family; 37] = [
     gauge("camwatch_build_info", &["version"], "1, with the version as a label.", |_, v| {
         v(&[env!("CARGO_PKG_VERSION")], 1.0);
     }),
@@ -302,6 +307,19 @@ pub const FAMILIES: [Family; 34] = [
     counter("camwatch_ledger_evicted_pairs_total", &[], "Pairs that left because the ledger was full.", |s, v| {
         v(&[], s.evicted_pairs as f64);
     }),
+    counter(
+        "camwatch_ledger_left_out_total",
+        &["table"],
+        "Events for which the ledger had no room: of cameras, of names, of networks whose hours are kept.",
+        |s, v| {
+            for (table, count) in ["cameras", "names", "networks"].iter().zip(s.ledger_left_out) {
+                v(&[table], count as f64);
+            }
+        },
+    ),
+    counter("camwatch_rules_left_out_total", &[], "Events for which the tables of rules had no room.", |s, v| {
+        v(&[], s.rules_left_out as f64);
+    }),
     counter("camwatch_attempts_total", &["class"], "Attempts of all cameras, by where the destination is.", |s, v| {
         let totals = &s.totals;
         v(&["overseas"], totals.overseas_attempts as f64);
@@ -351,6 +369,12 @@ pub const FAMILIES: [Family; 34] = [
             v(&[&severity.to_string()], s.firing.get(&severity).copied().unwrap_or(0) as f64);
         }
     }),
+    counter(
+        "camwatch_alerts_left_out_total",
+        &[],
+        "Findings for which there were too many alerts, and alerts that made room.",
+        |s, v| v(&[], s.alerts_left_out as f64),
+    ),
     gauge(
         "camwatch_geo_build_timestamp_seconds",
         &["question"],

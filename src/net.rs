@@ -187,6 +187,7 @@ pub enum Space {
 /// Which space an address is from (IANA special-purpose registries, RFC 6890 and its updates).
 ///
 /// An IPv4 address written as IPv6 (`::ffff:a.b.c.d`) is judged as the IPv4 address.
+#[inline]
 pub fn space(address: IpAddr) -> Space {
     match address {
         IpAddr::V4(v4) => space_v4(v4),
@@ -194,6 +195,7 @@ pub fn space(address: IpAddr) -> Space {
     }
 }
 
+#[inline]
 fn space_v4(address: Ipv4Addr) -> Space {
     let [a, b, c, _] = address.octets();
     match (a, b, c) {
@@ -235,6 +237,7 @@ impl InternalRanges {
     }
 
     /// Whether an address is inside.
+    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
         matches!(space(address), Space::Private | Space::Multicast)
             || self.ranges.iter().any(|range| range.contains(&address))

@@ -25,6 +25,31 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_capture_begins_when_captures_can() {
+    for start in ["1950-01-01T00:00:00Z", "2106-01-01T00:00:00Z", "yesterday"] {
+        let output = camwatch(&["simulate", "quiet", "--hours", "0.001", "--start", start, "-o", "/dev/null"]);
+        assert_eq!(output.status.code(), Some(1), "{start}");
+        assert!(text(&output.stderr).contains("from 1970 to 2104"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn who_reads_no_further_is_no_error_and_a_full_disk_is_one_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.01"]);
+    let read = |rest: &str| {
+        let script = format!("set -o pipefail; \"$0\" read --json \"$1\" {rest}");
+        let arguments = ["-c", &script, env!("CARGO_BIN_EXE_camwatch"), capture.to_str().unwrap()];
+        Command::new("bash").args(arguments).output().unwrap()
+    };
+    let output = read("| head -1");
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let output = read("> /dev/full");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("standard output cannot be written"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn files_that_are_no_captures() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -155,7 +155,15 @@ fn the_register_is_compared_with_what_is_seen() {
     let alerts: Vec<&Value> =
         document["alerts"].as_array().unwrap().iter().filter(|alert| alert["rule"] == "camera-unregistered").collect();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!(alerts[0]["subject"], stranger.as_str());
     assert!(alerts[0]["summary"].as_str().unwrap().contains("that nobody registered"), "{}", alerts[0]["summary"]);
+    // Many strangers are one alert.
+    std::fs::write(folder.path().join("one.toml"), "[[camera]]\nname = \"one\"\naddress = \"10.99.0.1\"\n").unwrap();
+    let document = read_json(&["--config", folder.path().join("one.toml").to_str().unwrap(), capture]);
+    let strangers: Vec<&Value> =
+        document["alerts"].as_array().unwrap().iter().filter(|alert| alert["rule"] == "camera-unregistered").collect();
+    assert_eq!(strangers.len(), 1, "{strangers:?}");
+    assert_eq!(strangers[0]["subject"], "42 cameras");
     let shown = text(&camwatch(&["cameras", "--config", config, capture]).stdout);
     assert!(shown.contains("Registered, not seen although its network was covered: 1"), "{shown}");
     let csv = text(&camwatch(&["cameras", "--csv", capture]).stdout);
@@ -179,6 +187,21 @@ fn with_everybody_registered_or_nobody_no_stranger_is_told() {
 }
 
 #[test]
+fn two_devices_at_the_addresses_of_one_entry_are_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = simulate(folder.path(), "f.pcap", &["fiumicino", "--hours", "0.05", "--cameras", "3"]);
+    let config = folder.path().join("camwatch.toml");
+    let entry = "[[camera]]\nname = \"gate\"\naddress = [\"10.20.0.1\", \"10.20.0.2\"]\n";
+    std::fs::write(&config, entry).unwrap();
+    let document = read_json(&["--config", config.to_str().unwrap(), capture.to_str().unwrap()]);
+    let cameras = document["cameras"].as_array().unwrap();
+    let ids: BTreeSet<&str> = cameras.iter().map(|camera| camera["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    let rate = document["alerts"].as_array().unwrap().iter().find(|alert| alert["rule"] == "overseas-rate").unwrap();
+    assert_eq!(rate["evidence"]["count"], 3);
+}
+
+#[test]
 fn a_camera_that_stops_is_told_when_it_could_have_been_seen() {
     let folder = tempfile::tempdir().unwrap();
     let silent = |hours: &str| {
@@ -193,7 +216,7 @@ fn a_camera_that_stops_is_told_when_it_could_have_been_seen() {
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!(alerts[0]["subject"], "44:19:b6:10:00:01");
     let summary = alerts[0]["summary"].as_str().unwrap();
-    assert!(summary.contains("has been silent since 2015-04-01T09:19:"), "{summary}");
+    assert!(summary.contains("has sent nothing since 2015-04-01T09:19:"), "{summary}");
     let camera = document["cameras"].as_array().unwrap().iter().find(|c| c["id"] == "44:19:b6:10:00:01").unwrap();
     assert_eq!(camera["coverage"], serde_json::json!({ "observed": 1, "silent": 1, "not_observable": 0 }));
     // Nearly: 55 minutes of silence are not an hour.

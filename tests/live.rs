@@ -125,6 +125,12 @@ fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
         let series = format!("camwatch_camera_attempts_total{{camera=\"{id}\",class=\"overseas\"}}");
         assert_eq!(metric(&page, &series), count);
     }
+    // Every table that may be full says so.
+    for table in ["cameras", "names", "networks"] {
+        assert_eq!(metric(&page, &format!("camwatch_ledger_left_out_total{{table=\"{table}\"}}")), 0);
+    }
+    assert_eq!(metric(&page, "camwatch_rules_left_out_total "), 0);
+    assert_eq!(metric(&page, "camwatch_alerts_left_out_total "), 0);
     promtool(&page[page.find("# ").unwrap()..]);
 
     // A wrong configuration changes nothing; a right one is taken, and what was counted stays.

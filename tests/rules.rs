@@ -214,8 +214,8 @@ fn inbound_finds_an_open_port_that_answers_and_not_one_that_refuses() {
 
     // A SYN that nobody answers, one that is refused, and one from inside.
     let mut frames = calls(&[(HOME, 443)]);
-    frames.syn(5.0, from_outside(CHINA));
-    frames.syn(6.0, from_outside([47, 91, 72, 11]));
+    frames.syn(5.0, from_outside(CHINA), 1000);
+    frames.syn(6.0, from_outside([47, 91, 72, 11]), 1000);
     frames.reset(6.1, from_outside([47, 91, 72, 11]).back());
     frames.open(7.0, from_outside([10, 20, 0, 9]));
     assert_eq!(alerts("kind = \"inbound\"", frames), Vec::<Value>::new());

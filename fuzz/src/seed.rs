@@ -34,10 +34,14 @@ impl Seeds {
         }
         let Ok(mut file) = CaptureFile::open(path) else { return Ok(()) };
         let mut decoder = Decoder::default();
-        for _ in 0..300 {
+        for _ in 0..2000 {
             let Ok(Some(frame)) = file.next_frame() else { break };
             self.write("decode", &[&frame.link.0.to_le_bytes()[..], frame.data].concat())?;
-            let Decoded::Packet(packet) = decoder.decode(&frame) else { continue };
+            let decoded = decoder.decode(&frame);
+            if let Some((parser, message)) = fact_of(&decoded) {
+                self.write("facts", &[&[parser][..], message].concat())?;
+            }
+            let Decoded::Packet(packet) = decoded else { continue };
             match &packet.payload {
                 Transport::Tcp(tcp) if tls::may_begin(tcp.payload) && !tcp.payload.is_empty() => {
                     self.write("tls", tcp.payload)?;
@@ -55,6 +59,48 @@ impl Seeds {
             }
         }
         Ok(())
+    }
+}
+
+/// A message about a device, and the place of its parser in the fuzz target.
+fn fact_of<'a>(decoded: &Decoded<'a>) -> Option<(u8, &'a [u8])> {
+    let packet = match decoded {
+        Decoded::NotIp { ethertype: 0x88cc, payload } => return Some((5, payload)),
+        Decoded::NotIp { ethertype: 0x2000, payload } => return Some((4, payload)),
+        Decoded::Packet(packet) => packet,
+        _ => return None,
+    };
+    match &packet.payload {
+        Transport::Udp(udp) => {
+            let parser = [udp.destination_port, udp.source_port].into_iter().find_map(|port| match port {
+                67 | 68 => Some(0),
+                37_810 => Some(1),
+                5353 => Some(6),
+                5355 => Some(7),
+                53 => Some(8),
+                37_020 => Some(11),
+                1900 => Some(12),
+                6666 | 6667 => Some(14),
+                3702 => Some(15),
+                34_569 => Some(16),
+                _ => None,
+            })?;
+            Some((parser, udp.payload))
+        }
+        Transport::Tcp(tcp) => {
+            let text = tcp.payload;
+            let parser = match text {
+                _ if text.starts_with(b"HTTP/") => 3,
+                _ if text.starts_with(b"RTSP/") => 9,
+                [0x16, 3, ..] => 13,
+                [0xff, ..] => 16,
+                _ if text.windows(6).take(200).any(|part| part == b" RTSP/") => 10,
+                _ if !text.is_empty() && http::may_begin(text) => 2,
+                _ => return None,
+            };
+            Some((parser, text))
+        }
+        _ => None,
     }
 }
 

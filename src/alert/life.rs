@@ -1,6 +1,7 @@
 //! From findings to alerts, on capture time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +36,10 @@ pub struct Finding {
     pub evidence: serde_json::Value,
 }
 
-/// What alerts are told apart by, beside their rule: `destination 120.26.96.67`, `camera car-park-1`.
+/// What alerts are told apart by, beside their rule: `destination 120.26.96.67`, `camera car-park-1`, `register missing`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
-    /// What kind of thing: `destination`, `country`, `camera`, …
+    /// What kind of thing: `destination`, `country`, `camera`, … `camera` and `register` are told without an arrow to it.
     pub kind: &'static str,
     /// Which one.
     pub value: Arc<str>,
@@ -115,14 +116,15 @@ const GROUP_WAIT: Duration = Duration::from_secs(30);
 const UPDATE_EVERY: Duration = Duration::from_secs(600);
 /// Members listed in the evidence.
 const MAX_MEMBERS_SHOWN: usize = 1000;
-/// Alerts kept, live ones and ended ones.
+/// Alerts kept: that many live ones, of which the least severe and newest makes room for a worse one; and that many ended
+/// ones, of which the oldest leaves.
 const MAX_ALERTS: usize = 10_000;
 
 /// Every alert, live and past.
 #[derive(Debug, Default)]
 pub struct Alerts {
     live: BTreeMap<(Arc<str>, GroupKey), Live>,
-    past: Vec<Alert>,
+    past: VecDeque<Alert>,
     left_out: u64,
 }
 
@@ -180,9 +182,12 @@ impl Alerts {
         for key in ended {
             if let Some(live) = self.live.remove(&key)
                 && live.fired.is_some()
-                && self.past.len() < MAX_ALERTS
             {
-                self.past.push(live.alert(&key, State::Resolved, now));
+                if self.past.len() >= MAX_ALERTS {
+                    self.past.pop_front();
+                    self.left_out += 1;
+                }
+                self.past.push_back(live.alert(&key, State::Resolved, now));
             }
         }
         transitions
@@ -196,7 +201,9 @@ impl Alerts {
             }
             if self.live.len() >= MAX_ALERTS {
                 self.left_out += 1;
-                return;
+                if !self.make_room(finding.severity) {
+                    return;
+                }
             }
         }
         let live = self.live.entry(key).or_insert_with(|| Live {
@@ -210,7 +217,10 @@ impl Alerts {
             holding: 0,
         });
         live.severity = live.severity.max(finding.severity);
-        live.since = live.since.min(finding.since);
+        // The beginning is a part of the id: it stays once told.
+        if live.fired.is_none() {
+            live.since = live.since.min(finding.since);
+        }
         let member = live.members.entry(finding.member).or_insert_with(|| Member {
             holds: false,
             since: finding.since,
@@ -225,6 +235,17 @@ impl Alerts {
             member.reason = finding.reason;
             member.evidence = finding.evidence;
         }
+    }
+
+    /// Lets the least severe alert leave, of these the newest, if it is less severe than what needs room: what a flood
+    /// sets off hides nothing worse.
+    fn make_room(&mut self, severity: Severity) -> bool {
+        let order = |live: &Live| (live.severity, Reverse(live.since));
+        let least = self.live.iter().min_by(|(a, x), (b, y)| order(x).cmp(&order(y)).then_with(|| b.cmp(a)));
+        let Some(key) = least.filter(|(_, live)| live.severity < severity).map(|(key, _)| key.clone()) else {
+            return false;
+        };
+        self.live.remove(&key).is_some()
     }
 
     /// Everything that fires or did, the worst first, then in the order of their beginning.
@@ -251,7 +272,7 @@ impl Alerts {
         transitions
     }
 
-    /// Whether findings were dropped because there were too many alerts: how many.
+    /// Findings for which there was no room, and alerts that made room for others.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -270,14 +291,20 @@ impl Live {
     fn alert(&self, (rule, group): &(Arc<str>, GroupKey), state: State, now: Timestamp) -> Alert {
         let worst = self.members.iter().max_by(|(a, x), (b, y)| x.value.total_cmp(&y.value).then_with(|| b.cmp(a)));
         let (who, subject) = match (self.members.len(), self.members.keys().next()) {
-            (1, Some(one)) if group.kind == "camera" => (one.to_string(), one.to_string()),
+            (1, Some(one)) if matches!(group.kind, "camera" | "register") => (one.to_string(), one.to_string()),
             (1, Some(one)) => (one.to_string(), format!("{one} → {}", group.value)),
+            (count, _) if group.kind == "register" => (format!("{count} cameras"), format!("{count} cameras")),
             (count, _) => (format!("{count} cameras"), format!("{count} cameras → {}", group.value)),
         };
         let reason = worst.map_or("", |(_, member)| member.reason.as_str());
         let summary = match worst {
-            Some((name, _)) if self.members.len() > 1 => format!("{who}: the most, {name}, {reason}"),
-            _ => format!("{who} {reason}"),
+            Some((name, member)) if self.members.len() > 1 => {
+                let others = self.members.values().any(|other| other.value < member.value);
+                let which = if others && group.kind != "register" { "the most" } else { "one of them" };
+                format!("{who}: {which}, {}, {reason}", known_as(name, &member.evidence))
+            }
+            Some((name, member)) => format!("{} {reason}", known_as(name, &member.evidence)),
+            None => who,
         };
         let members: Vec<_> = self
             .members
@@ -307,6 +334,20 @@ impl Live {
             ptr_claims: BTreeMap::new(),
         }
     }
+}
+
+/// A member as a person knows it: `10.20.7.31 (hikvision, 44:19:b6:00:00:01)`, `car park (10.20.7.31, town hall, CCTV-0412)`.
+fn known_as(name: &str, evidence: &serde_json::Value) -> String {
+    let camera = |key: &str| evidence.get("camera").and_then(|camera| camera.get(key));
+    let fact = |key| camera(key).and_then(serde_json::Value::as_str);
+    let address = camera("addresses").and_then(|all| all.as_array()?.last()?.as_str());
+    // Nobody knows a camera by its MAC address.
+    let (lead, also) = match address {
+        Some(address) if fact("mac") == Some(name) => (address, Some(name)),
+        _ => (name, address.filter(|address| !name.starts_with(address))),
+    };
+    let facts: Vec<&str> = [fact("vendor"), also, fact("site"), fact("asset")].into_iter().flatten().collect();
+    if facts.is_empty() { lead.to_owned() } else { format!("{lead} ({})", facts.join(", ")) }
 }
 
 #[cfg(test)]
@@ -342,6 +383,35 @@ mod tests {
         assert_eq!((told[0].event, told[0].alert.subject.as_str()), ("firing", "3 cameras → 120.26.96.67"));
         assert_eq!(told[0].alert.since, at(100));
         assert_eq!(alerts.take(Vec::new(), at(140)), [], "told once");
+    }
+
+    #[test]
+    fn a_camera_is_told_by_what_a_person_knows_it_by() {
+        let mac = "44:19:b6:00:00:01";
+        let told = |name: &str, camera: serde_json::Value| known_as(name, &serde_json::json!({ "camera": camera }));
+        let camera = serde_json::json!({ "addresses": ["10.0.0.9", "10.0.0.1"], "mac": mac, "vendor": "hikvision" });
+        assert_eq!(told(mac, camera), "10.0.0.1 (hikvision, 44:19:b6:00:00:01)");
+        let camera = serde_json::json!({ "addresses": ["10.0.0.1"], "site": "town hall", "asset": "CCTV-0412" });
+        assert_eq!(told("gate", camera), "gate (10.0.0.1, town hall, CCTV-0412)");
+        let camera = serde_json::json!({ "addresses": ["10.0.0.1"] });
+        assert_eq!(told("10.0.0.1%vlan12", camera), "10.0.0.1%vlan12");
+        assert_eq!(known_as("a", &serde_json::Value::Null), "a");
+    }
+
+    #[test]
+    fn what_a_flood_sets_off_hides_nothing_worse() {
+        let mut alerts = Alerts::default();
+        let flood = |number: usize| Finding {
+            severity: Severity::Warning,
+            group: GroupKey { kind: "camera", value: format!("{number}").into() },
+            ..finding("a", 100, true)
+        };
+        alerts.take((0..MAX_ALERTS + 5).map(flood).collect(), at(100));
+        assert_eq!((alerts.live.len(), alerts.left_out()), (MAX_ALERTS, 5));
+        alerts.take(vec![finding("a", 110, true)], at(110));
+        assert_eq!((alerts.live.len(), alerts.left_out()), (MAX_ALERTS, 6));
+        let told = alerts.take(Vec::new(), at(140));
+        assert!(told.iter().any(|told| told.alert.severity == Severity::Critical));
     }
 
     #[test]

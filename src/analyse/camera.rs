@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::beat::Beat;
@@ -15,12 +16,23 @@ use crate::time::Timestamp;
 pub struct CameraId(pub(super) u32);
 
 /// By what a device is known over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Identity {
     Mac(Mac),
     /// As the inventory knows it, by a serial number.
     Device(DeviceId),
     Address(Segment, IpAddr),
+}
+
+/// By one word for what most events have, a MAC address, where the derived one would feed it in pieces.
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Mac(mac) => state.write_u64(mac.bits()),
+            Self::Device(id) => id.hash(state),
+            Self::Address(segment, address) => (segment, address).hash(state),
+        }
+    }
 }
 
 /// Addresses kept of one device.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use super::beat::{Beat, Listened};
 use super::camera::{Camera, CameraId, Identity};
@@ -150,6 +150,8 @@ pub struct Ledger {
     limits: LedgerLimits,
     cameras: Vec<Camera>,
     camera_index: AHashMap<Identity, CameraId>,
+    /// Cameras found lately, by a few bits of their MAC address: what has one keeps its place.
+    lately: Vec<Option<(Mac, CameraId)>>,
     pairs: Vec<Option<Pair>>,
     pair_index: AHashMap<(CameraId, IpAddr), PairId>,
     /// Where the search for a pair to evict goes on.
@@ -166,11 +168,14 @@ pub struct Ledger {
     totals: Totals,
     evicted_pairs: u64,
     cameras_left_out: u64,
+    /// Configured names that are a camera's id.
+    names_taken: AHashSet<String>,
     last_aged: Timestamp,
     began: Option<Timestamp>,
 }
 
 const EVICTION_SAMPLE: usize = 16;
+const LATELY: usize = 1024;
 /// An hour that lost more than this share of its packets is not observable.
 const DEFAULT_MAX_LOSS: f64 = 0.01;
 
@@ -184,6 +189,7 @@ impl Ledger {
             limits,
             cameras: Vec::new(),
             camera_index: AHashMap::new(),
+            lately: vec![None; LATELY],
             pairs: Vec::new(),
             pair_index: AHashMap::new(),
             hand: 0,
@@ -196,6 +202,7 @@ impl Ledger {
             totals: Totals::default(),
             evicted_pairs: 0,
             cameras_left_out: 0,
+            names_taken: AHashSet::new(),
             last_aged: Timestamp::MIN,
             began: None,
         }
@@ -452,7 +459,17 @@ impl Ledger {
     }
 
     fn camera(&mut self, event: &Event) -> Option<CameraId> {
-        let id = self.camera_at(event.segment, event.device, event.mac, event.time)?;
+        let place = event.mac.map(|mac| mac.bits() as usize % LATELY);
+        let id = match place.and_then(|place| self.lately[place]) {
+            Some((mac, id)) if event.mac == Some(mac) => id,
+            _ => {
+                let id = self.camera_at(event.segment, event.device, event.mac, event.time)?;
+                if let (Some(place), Some(mac)) = (place, event.mac) {
+                    self.lately[place] = Some((mac, id));
+                }
+                id
+            }
+        };
         self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
         Some(id)
     }
@@ -491,7 +508,13 @@ impl Ledger {
         };
         let configured = self.watch.configured(address, own_mac);
         let id = CameraId(self.cameras.len() as u32);
-        self.cameras.push(Camera::new(identity, segment, address, configured, time));
+        let mut camera = Camera::new(identity, segment, address, configured, time);
+        // Two devices may stand at the addresses of one entry, and ids tell devices apart.
+        if camera.name.is_some() && !self.names_taken.insert(camera.id.clone()) {
+            let own = own_mac.map_or_else(|| segment.scoped(address), |mac| mac.to_string());
+            camera.id = format!("{} {own}", camera.id);
+        }
+        self.cameras.push(camera);
         self.camera_index.insert(identity, id);
         if let Some((device, _)) = self.inventory.at(segment, address) {
             self.describe(id, device);

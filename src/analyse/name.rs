@@ -149,7 +149,8 @@ impl NamePair {
 /// What a name is found by.
 type NameKey = (CameraId, IpAddr, Arc<str>);
 
-/// All names, bounded; when it is full, new names are counted and left out.
+/// All names, bounded; when it is full, new names are counted and left out. From half full on no camera adds to more than a
+/// 64th of it: who makes up names without end leaves room for the others'.
 pub(super) struct NameTable {
     pub(super) names: Vec<NamePair>,
     /// Never more than there are names.
@@ -159,6 +160,7 @@ pub(super) struct NameTable {
     /// What an address was last called by, and until when that holds.
     by_address: AHashMap<(CameraId, IpAddr), (NameId, NameKinds, Timestamp)>,
     limit: usize,
+    by_camera: AHashMap<CameraId, usize>,
     pub(super) left_out: u64,
 }
 
@@ -171,6 +173,7 @@ impl NameTable {
             by_name: AHashMap::new(),
             by_address: AHashMap::new(),
             limit,
+            by_camera: AHashMap::new(),
             left_out: 0,
         }
     }
@@ -179,7 +182,7 @@ impl NameTable {
         let key = (camera, client, Arc::<str>::from(seen.name.as_str()));
         let id = match self.by_name.get(&key) {
             Some(&id) => id,
-            None if self.names.len() >= self.limit => {
+            None if !self.has_room(camera) => {
                 self.left_out += 1;
                 return None;
             }
@@ -201,6 +204,7 @@ impl NameTable {
                     rhythm,
                 });
                 self.by_name.insert(key, id);
+                *self.by_camera.entry(camera).or_default() += 1;
                 id
             }
         };
@@ -235,6 +239,11 @@ impl NameTable {
         Some(id)
     }
 
+    fn has_room(&self, camera: CameraId) -> bool {
+        let own = self.by_camera.get(&camera).copied().unwrap_or(0);
+        self.names.len() < self.limit / 2 || (self.names.len() < self.limit && own < (self.limit / 64).max(1))
+    }
+
     /// The name under which a camera knows an address now, and how it is known.
     pub(super) fn of_address(&self, camera: CameraId, address: IpAddr, now: Timestamp) -> Option<(NameId, NameKinds)> {
         self.by_address.get(&(camera, address)).filter(|(.., until)| *until >= now).map(|(id, kinds, _)| (*id, *kinds))
@@ -257,5 +266,25 @@ impl NameTable {
     /// Forgets what no longer holds.
     pub(super) fn age(&mut self, now: Timestamp) {
         self.by_address.retain(|_, (.., until)| *until >= now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_makes_up_names_without_end_leaves_room_for_others() {
+        let mut names = NameTable::new(1000);
+        let mut ask = |camera: u32, name: String| {
+            let seen = NameSeen::said(NameKind::Dns, name);
+            names.take(CameraId(camera), IpAddr::from([10, 0, 0, 1]), &seen, Timestamp::MIN).is_some()
+        };
+        let taken = (0..5000).filter(|number| ask(0, format!("{number}.example"))).count();
+        assert_eq!(taken, 500);
+        assert!((0..15).all(|number| ask(1, format!("{number}.example"))), "another's are taken");
+        assert!(ask(0, "7.example".to_owned()), "what is known stays known");
+        let taken = (2..5000).filter(|camera| ask(*camera, "a.example".to_owned())).count();
+        assert_eq!((taken, names.names.len()), (485, 1000), "the table has its end");
     }
 }

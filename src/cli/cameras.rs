@@ -1,6 +1,6 @@
 //! `camwatch cameras`.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,17 +41,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         // What a person has written there is not overwritten.
         let mut file = std::fs::File::create_new(path)
             .with_context(|| format!("{} cannot be written anew: name a file that does not exist", path.display()))?;
-        file.write_all(inventory::register(ledger)?.as_bytes())?;
+        file.write_all(inventory::register(ledger)?.as_bytes())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &inventory::Document::new(&reading.capture, ledger))?;
-        writeln!(out)?;
-    } else if arguments.csv {
-        out.write_all(inventory::csv(ledger)?.as_bytes())?;
-    } else {
-        out.write_all(inventory::text(ledger, arguments.all).as_bytes())?;
-    }
-    out.flush()?;
+    super::answer(|mut out| {
+        if arguments.json {
+            serde_json::to_writer_pretty(&mut out, &inventory::Document::new(&reading.capture, ledger))?;
+            writeln!(out)?;
+        } else if arguments.csv {
+            out.write_all(inventory::csv(ledger)?.as_bytes())?;
+        } else {
+            out.write_all(inventory::text(ledger, arguments.all).as_bytes())?;
+        }
+        Ok(())
+    })?;
     Ok(tell_damages(&reading))
 }

@@ -1,6 +1,5 @@
 //! `camwatch check`.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,6 +35,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !left_out.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    std::io::stdout().write_all(config.effective().as_bytes())?;
+    super::answer(|out| Ok(out.write_all(config.effective().as_bytes())?))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,5 @@
 //! `camwatch explain`.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let reading = read_files(&files, &config)?;
     let now = reading.capture.last.unwrap_or_default();
     let text = explain::text(reading.analysis.ledger(), now, &arguments.camera, destination)?;
-    std::io::stdout().write_all(text.as_bytes())?;
+    super::answer(|out| Ok(out.write_all(text.as_bytes())?))?;
     Ok(tell_damages(&reading))
 }
 

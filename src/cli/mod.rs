@@ -8,8 +8,10 @@ mod run;
 mod simulate;
 mod watching;
 
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// Tells which CCTV cameras call overseas hosts, how often, in what rhythm, and whether anyone answers.
@@ -36,6 +38,12 @@ enum Command {
     Simulate(simulate::Arguments),
 }
 
+/// Writes what a command answers to standard output.
+fn answer(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    write(&mut out).and_then(|()| Ok(out.flush()?)).context("standard output cannot be written")
+}
+
 /// Runs the command that the arguments name. Exit codes: 0 fine, 1 input or configuration at fault, 2 wrong usage.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
@@ -49,7 +57,9 @@ pub fn main() -> ExitCode {
     done.unwrap_or_else(|error| {
         // Someone who closed the pipe, as `head` does, has read enough.
         let closed = error.chain().any(|cause| {
-            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+            let kind = cause.downcast_ref().map(std::io::Error::kind);
+            kind.or_else(|| cause.downcast_ref().and_then(serde_json::Error::io_error_kind))
+                == Some(std::io::ErrorKind::BrokenPipe)
         });
         if closed {
             return ExitCode::SUCCESS;

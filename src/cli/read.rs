@@ -1,6 +1,6 @@
 //! `camwatch read`.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,16 +40,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         look_up(options, &mut alerts)?;
     }
     let ledger = reading.analysis.ledger();
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    if arguments.json {
-        let document = Document::new(&reading.capture, ledger, &alerts, reading.evicted_flows);
-        serde_json::to_writer_pretty(&mut out, &document)?;
-        writeln!(out)?;
-    } else {
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        out.write_all(summary::text(&reading.capture, ledger, &alerts, now_s).as_bytes())?;
-    }
-    out.flush()?;
+    super::answer(|mut out| {
+        if arguments.json {
+            let document = Document::new(&reading.capture, ledger, &alerts, reading.evicted_flows);
+            serde_json::to_writer_pretty(&mut out, &document)?;
+            writeln!(out)?;
+        } else {
+            let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+            out.write_all(summary::text(&reading.capture, ledger, &alerts, now_s).as_bytes())?;
+        }
+        Ok(())
+    })?;
     Ok(tell_damages(&reading))
 }
 

@@ -1,7 +1,7 @@
 //! `camwatch run`.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -192,7 +192,11 @@ async fn deliver(mut queue: mpsc::Receiver<Transition>, output: Output, lookup: 
 
 fn start_log(log: &LogConfig) {
     let filter = EnvFilter::new(&log.level);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // A file or the journal shows the codes of colours as rubbish.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = if log.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
     if let Err(error) = started {
         eprintln!("camwatch: no log: {error}");

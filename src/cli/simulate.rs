@@ -71,8 +71,10 @@ enum Which {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Ok(start) = arguments.start.parse::<jiff::Timestamp>() else {
-        bail!("--start {}: write a moment as in 2015-04-01T09:00:00Z", arguments.start);
+    // What the 32 bits of a capture's seconds hold, with a year to spare for --hours.
+    let start = arguments.start.parse::<jiff::Timestamp>().ok();
+    let Some(start) = start.filter(|start| (0..4_260_000_000).contains(&start.as_second())) else {
+        bail!("--start {}: write a moment from 1970 to 2104, as in 2015-04-01T09:00:00Z", arguments.start);
     };
     let share = |name: &str, value: f64, end: f64| {
         if (0.0..=end).contains(&value) {

@@ -51,6 +51,13 @@ fn set<T>(place: &mut T, value: Option<T>) {
 fn capture(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
     let capture = &mut config.capture;
     set(&mut capture.interfaces, section.list("interfaces", p));
+    for (at, interface) in capture.interfaces.iter().enumerate() {
+        if interface.is_empty() || capture.interfaces.iter().take(at).any(|other| other == interface) {
+            let message =
+                format!("`interfaces`: `{interface}`: name each interface once, as in interfaces = [\"eth1\"]");
+            p.add(section.span_of("interfaces"), message);
+        }
+    }
     set(&mut capture.promiscuous, section.get("promiscuous", p));
     set(&mut capture.filter, section.get("filter", p));
     set(&mut capture.vxlan_ports, section.list("vxlan_ports", p));
@@ -108,6 +115,12 @@ fn cameras(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>)
                 "a [[camera]] needs an `address`, a `range` or a `mac`, so that it can be recognised",
             );
         }
+        let texts = [("name", &camera.name), ("site", &camera.site), ("asset", &camera.asset)];
+        for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+            if text.trim().is_empty() || text.contains(char::is_control) {
+                p.add(section.span_of(key), format!("`{key}`: write a text on one line, as in {key} = \"car park\""));
+            }
+        }
         if let Some(name) = &camera.name
             && let Some(other) = names.insert(name.clone(), number)
         {
@@ -148,6 +161,12 @@ fn devices(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'
 fn geo(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
     let databases: Option<Vec<String>> = section.list("databases", p);
     config.geo.databases = databases.unwrap_or_default().iter().map(|path| folder.join(path)).collect();
+    for path in &config.geo.databases {
+        if let Err(error) = std::fs::metadata(path) {
+            let message = format!("`databases`: {}: {error}: check the path", path.display());
+            p.add(section.span_of("databases"), message);
+        }
+    }
     config.geo.country_source = section.get("country_source", p);
     section.finish(p);
 }
@@ -334,6 +353,26 @@ mod tests {
             "c.toml:7:10: `listen`: 0.0.0.0:80 can be reached from outside",
             "c.toml:8:1: a [[camera]] needs an `address`, a `range` or a `mac`",
             "c.toml:12:8: `rat` is no kind of rule: rate, beat, surge, new_destination, silent, unregistered, policy, listed, volume, long, inbound, lateral, dns: did you mean `rate`?",
+        ] {
+            assert!(all.contains(expected), "{expected}\nis not in\n{all}");
+        }
+    }
+
+    #[test]
+    fn names_that_would_disturb_a_screen_and_files_that_are_missing_are_told() {
+        let found = problems(
+            "[capture]\ninterfaces = [\"eth1\", \"eth1\"]\n[geo]\ndatabases = [\"none.mmdb\"]\n[[camera]]\n\
+             name = \"a\\u001b[31m\"\naddress = \"10.0.0.1\"\n[[camera]]\nname = \"\"\naddress = \"10.0.0.2\"\n\
+             [[rule]]\nname = \"r\\n\"\nkind = \"surge\"\nwithin = \"0 s\"\n",
+        );
+        let all = found.join("\n");
+        for expected in [
+            "c.toml:2:14: `interfaces`: `eth1`: name each interface once",
+            "c.toml:4:13: `databases`: ./none.mmdb: ",
+            "c.toml:6:8: `name`: write a text on one line",
+            "c.toml:9:8: `name`: write a text on one line",
+            "c.toml:12:8: `name`: write a name on one line",
+            "c.toml:14:10: `within` must be 1 s or more",
         ] {
             assert!(all.contains(expected), "{expected}\nis not in\n{all}");
         }

@@ -21,6 +21,7 @@ pub(super) struct Header {
 const MAX_EXTENSIONS: usize = 12;
 
 /// Decodes an IP packet of either version.
+#[inline]
 pub(super) fn decode<'a>(data: &'a [u8], context: Context<'a>) -> Step<'a> {
     match data.first().map(|byte| byte >> 4) {
         Some(4) => v4(data, context),
@@ -43,6 +44,7 @@ pub(super) fn plausible(data: &[u8]) -> bool {
     }
 }
 
+#[inline]
 fn v4<'a>(data: &'a [u8], context: Context<'a>) -> Step<'a> {
     let Some(fixed) = data.first_chunk::<20>() else { return undecoded(Cause::IpCut) };
     let header = usize::from(fixed[0] & 15) * 4;
@@ -125,6 +127,7 @@ pub(super) fn other(protocol: u8, header: Header, context: Context<'_>) -> Step<
     Step::Done(Decoded::Packet(packet(Transport::Other(protocol), header, context)))
 }
 
+#[inline]
 pub(super) fn packet<'a>(payload: Transport<'a>, header: Header, context: Context<'a>) -> Packet<'a> {
     Packet {
         time: context.time,

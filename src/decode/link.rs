@@ -8,19 +8,23 @@ use super::{Macs, ip, wireless};
 use crate::net::Mac;
 use crate::source::LinkType;
 
+#[inline]
 pub(super) fn be16(data: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(data.get(at..at + 2)?.try_into().ok()?))
 }
 
+#[inline]
 pub(super) fn be32(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(data.get(at..at + 4)?.try_into().ok()?))
 }
 
+#[inline]
 fn mac(data: &[u8], at: usize) -> Option<Mac> {
     Some(Mac(data.get(at..at + 6)?.try_into().ok()?))
 }
 
 /// Decodes a frame of a link type (numbers: <https://www.tcpdump.org/linktypes.html>).
+#[inline]
 pub(super) fn decode<'a>(link: LinkType, data: &'a [u8], context: Context<'a>) -> Step<'a> {
     let cut = || undecoded(Cause::LinkCut);
     match link.0 {
@@ -89,6 +93,7 @@ fn cooked<'a>(protocol: Option<u16>, data: &'a [u8], context: Context<'a>) -> St
     }
 }
 
+#[inline]
 pub(super) fn ethernet<'a>(data: &'a [u8], context: Context<'a>) -> Step<'a> {
     let (Some(destination), Some(source), Some(ethertype)) = (mac(data, 0), mac(data, 6), be16(data, 12)) else {
         return undecoded(Cause::LinkCut);
@@ -107,6 +112,7 @@ fn tagged<'a>(data: &'a [u8], length: usize, context: Context<'a>) -> Step<'a> {
     by_ethertype(ethertype, &data[14 + length..], context)
 }
 
+#[inline]
 pub(super) fn by_ethertype<'a>(ethertype: u16, data: &'a [u8], context: Context<'a>) -> Step<'a> {
     let (mut ethertype, mut data, mut context) = (ethertype, data, context);
     loop {

@@ -10,6 +10,7 @@ use super::{Echo, IcmpError, TcpSegment, Transport, UdpDatagram, tunnel};
 use crate::net::Mac;
 
 /// Decodes what an IP packet carries. `length` is that of the payload on the wire.
+#[inline]
 pub(super) fn decode<'a>(protocol: u8, data: &'a [u8], length: u32, header: Header, context: Context<'a>) -> Step<'a> {
     match protocol {
         6 => tcp(data, length, header, context),
@@ -35,6 +36,7 @@ pub(super) fn decode<'a>(protocol: u8, data: &'a [u8], length: u32, header: Head
     }
 }
 
+#[inline]
 fn tcp<'a>(data: &'a [u8], length: u32, header: Header, context: Context<'a>) -> Step<'a> {
     // Ports, numbers and flags stand in the first 14 bytes: enough when the rest was cut off.
     let Some(fixed) = data.first_chunk::<14>() else { return undecoded(Cause::TransportCut) };

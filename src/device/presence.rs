@@ -68,6 +68,14 @@ impl Default for Presence {
 }
 
 impl Presence {
+    /// Whether a sender was told of lately and remembered: most packets need not be looked at further.
+    #[inline]
+    pub fn is_told(&self, segment: Segment, address: IpAddr, link: Option<Mac>, time: Timestamp) -> bool {
+        let sender = Sender::new(segment, address, link);
+        let (known, told) = self.cache[sender.place()];
+        known == sender && is_fresh(told, time)
+    }
+
     /// Whether a sender is due to be told of at `time`.
     #[inline]
     pub fn is_due(&mut self, segment: Segment, address: IpAddr, link: Option<Mac>, time: Timestamp) -> bool {

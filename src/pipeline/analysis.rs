@@ -119,6 +119,11 @@ impl Analysis {
         self.alerts.all(self.now)
     }
 
+    /// How often the tables of rules had no room.
+    pub fn rules_left_out(&self) -> u64 {
+        self.engine.left_out()
+    }
+
     /// The life of alerts, for metrics.
     pub fn alert_book(&self) -> &Alerts {
         &self.alerts

@@ -186,8 +186,10 @@ impl Front {
                     if !told.is_empty() {
                         tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, packet.time);
                     }
-                    if can_be_present(&self.internal, &packet) {
-                        let link = packet.macs.map(|macs| macs.source);
+                    let link = packet.macs.map(|macs| macs.source);
+                    if !self.presence.is_told(segment, packet.source, link, packet.time)
+                        && can_be_present(&self.internal, &packet)
+                    {
                         present(&mut self.presence, &mut self.batch, segment, packet.source, link, packet.time);
                     }
                     self.tracker.packet(segment, &packet, &mut self.batch.events);

@@ -23,7 +23,7 @@ pub enum ExplainError {
     #[error("no camera `{0}` was seen{1}")]
     NoCamera(String, String),
     /// Several by that word.
-    #[error("`{0}` may be several cameras: {1}: name one by its id")]
+    #[error("`{0}` may be several cameras: {1}: name one by its address")]
     Several(String, String),
     /// The camera did not call that destination.
     #[error("{0} did not call `{1}`{2}")]

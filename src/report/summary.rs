@@ -95,7 +95,9 @@ fn head(out: &mut String, capture: &Capture) -> fmt::Result {
     };
     write!(out, "Read {files}: ")?;
     match capture.source {
-        SourceKind::Packets => write!(out, "{} packets, {}", grouped(capture.packets), size(capture.bytes))?,
+        SourceKind::Packets => {
+            write!(out, "{}, {}", count(capture.packets as usize, "packet", "packets"), size(capture.bytes))?;
+        }
         SourceKind::Zeek => {
             let records = count(capture.records as usize, "record", "records");
             write!(out, "{records} by Zeek, of {} packets, {}", grouped(capture.packets), size(capture.bytes))?;
@@ -143,11 +145,16 @@ fn callers(
 ) -> fmt::Result {
     let abroad = |camera: &Camera| camera.overseas_attempts + camera.unknown_attempts;
     let callers: Vec<_> = cameras.iter().filter(|(id, camera)| abroad(camera) > 0 || pairs.contains_key(id)).collect();
-    let (called, all) = (callers.len(), count(cameras.len(), "camera", "cameras"));
+    let all_cameras = cameras.iter().all(|(_, camera)| camera.kind != DeviceKind::Recorder);
+    let many = if all_cameras { "cameras" } else { "cameras and recorders" };
+    let (called, all) = (callers.len(), count(cameras.len(), "camera", many));
+    // Where no country is known is neither home nor overseas.
+    let unknown = callers.iter().any(|(_, camera)| camera.unknown_attempts > 0);
+    let whither = if unknown { "overseas or where no country is known" } else { "overseas" };
     if callers.is_empty() {
         return writeln!(out, "\n{all} seen, and none of them called overseas.");
     }
-    writeln!(out, "\n{} of {all} called overseas, the worst first:\n", grouped(called as u64))?;
+    writeln!(out, "\n{} of {all} called {whither}, the worst first:\n", grouped(called as u64))?;
     writeln!(out, "  {:<24} {:>10} {:>10}  {:<21} CALLED", "CAMERA", "ATTEMPTS", "AN HOUR", "OUTCOME")?;
     for (id, camera) in callers.iter().take(ROWS) {
         let mut theirs: Vec<&&Pair> = pairs.get(id).into_iter().flatten().collect();
@@ -220,11 +227,8 @@ fn devices(out: &mut String, ledger: &Ledger) -> fmt::Result {
     let watched = || ledger.cameras().filter(|(_, camera)| camera.kind.is_watched());
     let counts = watched().filter_map(|(_, camera)| Some(coverage.counts(ledger.device_of(camera)?.1)));
     let silent = counts.filter(|counts| counts.silent > 0).count();
-    let unobservable = if blind > 0 {
-        format!(", of which {blind} were captured less than half, or with losses")
-    } else {
-        String::new()
-    };
+    let unobservable =
+        if blind > 0 { format!(", {blind} of them captured less than half, or with losses") } else { String::new() };
     write!(out, "Coverage: {}{unobservable}", count(hours, "hour", "hours"))?;
     match silent {
         0 => writeln!(out, "; no camera was silent for a whole hour while its network was observed."),

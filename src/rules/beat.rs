@@ -82,15 +82,25 @@ struct Followed {
 pub(super) struct Running {
     rule: BeatRule,
     followed: BTreeMap<BeatKey, Followed>,
+    overseas: Overseas,
+    left_out: u64,
 }
 
 impl Running {
     pub(super) fn new(rule: BeatRule) -> Self {
-        Self { rule, followed: BTreeMap::new() }
+        Self { rule, followed: BTreeMap::new(), overseas: Overseas::default(), left_out: 0 }
     }
 
     /// Whether a rhythm that was just scored is what the rule is about.
-    fn wants(&self, key: BeatKey, beat: &Beat, rule: &Rule, ledger: &Ledger, overseas: &mut Overseas) -> bool {
+    fn wants(
+        &self,
+        key: BeatKey,
+        beat: &Beat,
+        rule: &Rule,
+        ledger: &Ledger,
+        overseas: &mut Overseas,
+        now: Timestamp,
+    ) -> bool {
         let wanted = &self.rule;
         let (score, period_s) = beat.heard();
         Level::of(score) >= Some(wanted.level)
@@ -102,23 +112,31 @@ impl Running {
                     rule.narrow.covers_name(camera, &rhythm.name, ledger.pairs_of_name(rhythm))
                         && !(wanted.spread_only && ledger.pairs_of_name(rhythm).any(alone))
                 }),
-                BeatKey::Camera(id) => overseas.mostly(id, rule, ledger, wanted),
+                BeatKey::Camera(id) => overseas.mostly(id, rule, ledger, wanted, now),
             })
             && (wanted.outcomes.is_empty()
                 || answer(key, ledger).is_some_and(|answer| wanted.outcomes.iter().any(|some| some.contains(&answer))))
     }
 }
 
-/// What cameras do overseas in all, added up at most once a look.
+/// What cameras do overseas in all is added up this often at most: it takes a look at every pair.
+const ADD_UP_EVERY: Duration = Duration::from_secs(60);
+
+/// What cameras do overseas in all.
 #[derive(Default)]
 struct Overseas {
+    /// When it was added up.
+    at: Timestamp,
     /// Calls that the rule is about, calls that it is not, and whether a destination or a name has the level by itself.
     sums: Option<AHashMap<CameraId, (u64, u64, bool)>>,
 }
 
 impl Overseas {
     /// Whether a camera's overseas calls are for the most part what the rule is about.
-    fn mostly(&mut self, camera: CameraId, rule: &Rule, ledger: &Ledger, wanted: &BeatRule) -> bool {
+    fn mostly(&mut self, camera: CameraId, rule: &Rule, ledger: &Ledger, wanted: &BeatRule, now: Timestamp) -> bool {
+        if self.at > now || now.since(self.at) >= ADD_UP_EVERY {
+            (self.at, self.sums) = (now, None);
+        }
         let sums = self.sums.get_or_insert_with(|| {
             let mut sums: AHashMap<CameraId, (u64, u64, bool)> = AHashMap::new();
             for (_, pair) in ledger.pairs().filter(|(_, pair)| pair.place.class == crate::geo::Class::Overseas) {
@@ -139,6 +157,10 @@ impl Overseas {
 }
 
 impl Condition for Running {
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     fn takes(&self) -> Takes {
         Takes::NOTHING
     }
@@ -146,7 +168,7 @@ impl Condition for Running {
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
-        let mut overseas = Overseas::default();
+        let mut overseas = std::mem::take(&mut self.overseas);
         let per = self.rule.per;
         for &key in ledger.scored() {
             let mine = matches!(
@@ -156,15 +178,18 @@ impl Condition for Running {
                     | (BeatKey::Camera(_), Per::Camera)
             );
             let Some(beat) = ledger.beat_of(key).filter(|_| mine) else { continue };
-            if self.wants(key, beat, rule, ledger, &mut overseas) {
+            if self.wants(key, beat, rule, ledger, &mut overseas, now) {
                 if self.followed.len() < MAX_FOLLOWED || self.followed.contains_key(&key) {
                     let new = Followed { since: now, scored: now, found: false };
                     self.followed.entry(key).or_insert(new).scored = now;
+                } else {
+                    self.left_out += 1;
                 }
             } else if let Some(followed) = self.followed.remove(&key) {
                 findings.extend(followed.found.then(|| finding(rule, key, &followed, false, ledger, now)).flatten());
             }
         }
+        self.overseas = overseas;
         let confirm = self.rule.confirm.max(rule.hold);
         self.followed.retain(|&key, followed| {
             let going_on = ledger.beat_of(key).is_some_and(|beat| !beat.stopped(now));

@@ -113,6 +113,11 @@ impl Engine {
         findings
     }
 
+    /// How often the tables of rules had no room for something.
+    pub fn left_out(&self) -> u64 {
+        self.running.iter().map(|running| running.condition.left_out()).sum()
+    }
+
     /// The rules.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.running.iter().map(|running| &running.rule)

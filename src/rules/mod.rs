@@ -230,6 +230,10 @@ trait Condition: Send {
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>);
+    /// How often its tables had no room for something.
+    fn left_out(&self) -> u64 {
+        0
+    }
 }
 
 /// For conditions that go through all cameras: once a minute of capture time is often enough.
@@ -251,6 +255,9 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
     let name: Option<String> = section.get("name", problems);
     if name.as_ref().is_none_or(String::is_empty) {
         problems.add(section.span(), "a rule needs a `name`: alerts, and files that switch it off, call it by that");
+    }
+    if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+        problems.add(section.span_of("name"), "`name`: write a name on one line, as in \"overseas-rate\"");
     }
     let kind: Option<String> = section.get("kind", problems);
     let severities = [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];

@@ -87,6 +87,11 @@ impl Narrow {
         narrow
     }
 
+    /// Whether a rule is about overseas destinations only.
+    pub fn is_overseas(&self) -> bool {
+        self.classes == [Class::Overseas]
+    }
+
     fn has_only_class(&self) -> bool {
         let Self { classes: _, countries, not_countries, owners, owner_countries, names, not_names, .. } = self;
         let Self { addresses, not_addresses, services, not_services, cameras, sites, tags, .. } = self;

@@ -78,11 +78,12 @@ pub(super) struct Running {
     fresh: Vec<(Timestamp, CameraId, PairId)>,
     known: AHashSet<(Group, Target)>,
     found: BTreeMap<(Group, Target), (Timestamp, CameraId, PairId)>,
+    left_out: u64,
 }
 
 impl Running {
     pub(super) fn new(rule: NewDestination) -> Self {
-        Self { rule, fresh: Vec::new(), known: AHashSet::new(), found: BTreeMap::new() }
+        Self { rule, fresh: Vec::new(), known: AHashSet::new(), found: BTreeMap::new(), left_out: 0 }
     }
 
     fn groups(&self, id: CameraId, camera: &Camera) -> Vec<Group> {
@@ -96,6 +97,10 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     fn takes(&self) -> Takes {
         Takes::FIRST_ATTEMPTS
     }
@@ -116,13 +121,19 @@ impl Condition for Running {
             for group in self.groups(id, camera) {
                 for target in self.rule.by.targets(pair) {
                     let key = (group.clone(), target);
-                    if self.known.contains(&key) || self.known.len() >= MAX_KNOWN {
+                    if self.known.contains(&key) {
+                        continue;
+                    }
+                    if self.known.len() >= MAX_KNOWN {
+                        self.left_out += 1;
                         continue;
                     }
                     self.known.insert(key.clone());
                     if learnt && self.found.len() < MAX_FOUND {
                         findings.extend(finding(rule, &self.rule, &key, (time, id, pair_id), true, ledger));
                         self.found.insert(key, (time, id, pair_id));
+                    } else if learnt {
+                        self.left_out += 1;
                     }
                 }
             }

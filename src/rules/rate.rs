@@ -44,6 +44,7 @@ pub struct Rate {
     limit: u64,
     clear: u64,
     window: Duration,
+    spread_only: bool,
 }
 
 impl Per {
@@ -60,7 +61,7 @@ impl Per {
 impl Rate {
     /// Bytes from a camera.
     pub(super) fn of_bytes(per: Per, limit: u64, clear: u64, window: Duration) -> Self {
-        Self { measure: Measure::Bytes, per, limit, clear, window }
+        Self { measure: Measure::Bytes, per, limit, clear, window, spread_only: false }
     }
 }
 
@@ -78,11 +79,18 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
         problems.add(section.span_of("attempts"), message);
         return None;
     }
+    let spread_only = section.get("spread_only", problems).unwrap_or(false);
+    if spread_only && per == Per::CameraDestination {
+        problems.add(
+            section.span_of("spread_only"),
+            "`spread_only` is about many destinations: with it, write per = \"camera\" or per = \"camera and country\"",
+        );
+    }
     let clear = clear.unwrap_or(attempts * 4 / 5);
     if clear > attempts {
         problems.add(section.span_of("clear"), format!("`clear` must not be above `attempts` ({attempts})"));
     }
-    Some(Kind::Rate(Rate { measure: Measure::Attempts, per, limit: attempts, clear, window }))
+    Some(Kind::Rate(Rate { measure: Measure::Attempts, per, limit: attempts, clear, window, spread_only }))
 }
 
 /// Whose attempts are added up: small and without text, because one is made at each attempt.
@@ -118,6 +126,8 @@ struct Count {
     /// The step that was counted into last.
     step: i64,
     peak: u64,
+    /// Who gets most of the attempts, by the majority vote of Boyer and Moore: votes for, less votes against it.
+    most: (PairId, u64),
     over_since: Option<Timestamp>,
     found: bool,
     told: Timestamp,
@@ -130,12 +140,13 @@ pub(super) struct Running {
     /// The step that was asked for last, and when it begins: attempts come in order, most of them in the same step.
     step: (i64, i64),
     counts: AHashMap<Subject, Count>,
+    left_out: u64,
 }
 
 impl Running {
     pub(super) fn new(rate: Rate) -> Self {
         let step_ns = (rate.window.as_nanos() / STEPS as u128).max(1) as i64;
-        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new() }
+        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new(), left_out: 0 }
     }
 
     fn step_at(&mut self, time: Timestamp) -> i64 {
@@ -149,8 +160,11 @@ impl Running {
 }
 
 impl Count {
-    /// Moves the window to `step`.
+    /// Moves the window to `step`. A step back by more than two windows is a new start of time.
     fn slide(&mut self, step: i64) {
+        if self.step.wrapping_sub(step) > 2 * STEPS as i64 {
+            (self.steps, self.sum, self.step) = ([0; STEPS], 0, step);
+        }
         if step <= self.step {
             return;
         }
@@ -163,7 +177,28 @@ impl Count {
     }
 }
 
+impl Count {
+    fn vote(&mut self, pair: PairId) {
+        match &mut self.most {
+            (most, votes) if *most == pair => *votes += 1,
+            (most, votes @ 0) => (*most, *votes) = (pair, 1),
+            (_, votes) => *votes -= 1,
+        }
+        // Older votes fade as the window slides on.
+        self.most.1 = self.most.1.min(self.sum);
+    }
+
+    /// Whether about three quarters of the attempts or more go to one destination: what makes the noise is that one.
+    fn is_one_sided(&self) -> bool {
+        self.most.1 * 2 >= self.sum
+    }
+}
+
 impl Condition for Running {
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     fn takes(&self) -> Takes {
         match self.rate.measure {
             Measure::Attempts => Takes::ATTEMPTS,
@@ -185,6 +220,7 @@ impl Condition for Running {
         };
         let now = self.step_at(step.time);
         if self.counts.len() >= MAX_SUBJECTS && !self.counts.contains_key(&subject) {
+            self.left_out += 1;
             return;
         }
         let fresh = || Count {
@@ -194,6 +230,7 @@ impl Condition for Running {
             sum: 0,
             step: now,
             peak: 0,
+            most: (pair, 0),
             over_since: None,
             found: false,
             told: step.time,
@@ -206,6 +243,9 @@ impl Condition for Running {
         count.pair = pair;
         count.steps[now.rem_euclid(STEPS as i64) as usize] += amount;
         count.sum += amount;
+        if self.rate.spread_only {
+            count.vote(pair);
+        }
         if count.sum >= self.rate.limit && count.over_since.is_none() {
             count.over_since = Some(step.time);
             count.peak = 0;
@@ -222,8 +262,12 @@ impl Condition for Running {
             if count.sum < rate.clear.max(1) {
                 count.over_since = None;
             }
+            if count.sum == 0 {
+                count.most.1 = 0;
+            }
             let was_found = count.found;
-            let holds = count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
+            let spread = !rate.spread_only || !count.is_one_sided();
+            let holds = spread && count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
             if holds != count.found || (holds && now.since(count.told) >= REFRESH) {
                 count.found = holds;
                 count.told = now;
@@ -251,7 +295,10 @@ fn finding(
 ) -> Option<Finding> {
     let (camera, group) = match subject {
         // Cameras that call too much in all are one alert too: it names them.
-        Subject::Camera(camera) => (camera, GroupKey { kind: "destinations", value: "overseas".into() }),
+        Subject::Camera(camera) => {
+            let value = if rule.narrow.is_overseas() { "overseas" } else { "many" };
+            (camera, GroupKey { kind: "destinations", value: value.into() })
+        }
         Subject::Country(camera, countries) => (camera, GroupKey { kind: "country", value: text(countries).into() }),
         Subject::Destination(camera, _) => {
             (camera, GroupKey { kind: "destination", value: count?.address.to_string().into() })
@@ -264,7 +311,8 @@ fn finding(
     let peak = count.map_or(0, |count| count.peak);
     let pair = count.and_then(|count| ledger.pair_of(count.pair));
     let whom = match (subject, pair) {
-        (Subject::Camera(_), _) | (_, None) => "destinations overseas".to_owned(),
+        (Subject::Camera(_), _) | (_, None) if rule.narrow.is_overseas() => "destinations overseas".to_owned(),
+        (Subject::Camera(_), _) | (_, None) => "destinations".to_owned(),
         (Subject::Country(_, countries), _) => text(countries),
         (Subject::Destination(..), Some(pair)) => super::words::destination(pair),
     };
@@ -273,7 +321,9 @@ fn finding(
         Measure::Attempts => "attempts_in_window",
         Measure::Bytes => "bytes_in_window",
     };
-    let outcome = pair.map_or_else(String::new, |pair| format!(", {}", pair.answer()));
+    // Of several destinations, each has its own.
+    let one = pair.filter(|_| matches!(subject, Subject::Destination(..)));
+    let outcome = one.map_or_else(String::new, |pair| format!(", {}", pair.answer()));
     Some(Finding {
         rule: rule.name.clone(),
         severity: rule.severity,

@@ -97,7 +97,7 @@ fn finding(
         holds,
         value: covered.as_secs_f64(),
         reason: format!(
-            "has been silent since {since}, {} of which its network was observed",
+            "has sent nothing since {since}; for {} of that its network was observed",
             duration_text(Duration::from_secs(covered.as_secs() / 60 * 60))
         ),
         evidence: json!({

@@ -45,6 +45,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
     let cameras: Option<u64> = section.get("surge_cameras", problems);
     let share: Option<f64> = section.get("share", problems);
     let within = section.get("within", problems).unwrap_or(Duration::from_secs(600));
+    if within < Duration::from_secs(1) {
+        problems.add(section.span_of("within"), "`within` must be 1 s or more: how close together cameras begin");
+    }
     let learning = section.get("learning", problems).unwrap_or_default();
     let many = match (cameras, share) {
         (Some(_), Some(_)) => {
@@ -81,11 +84,12 @@ pub(super) struct Running {
     fresh: Vec<(Timestamp, CameraId, PairId)>,
     targets: BTreeMap<Target, Started>,
     known: AHashSet<(CameraId, Target)>,
+    left_out: u64,
 }
 
 impl Running {
     pub(super) fn new(surge: Surge) -> Self {
-        Self { surge, fresh: Vec::new(), targets: BTreeMap::new(), known: AHashSet::new() }
+        Self { surge, fresh: Vec::new(), targets: BTreeMap::new(), known: AHashSet::new(), left_out: 0 }
     }
 
     /// Whether a camera calls a target for the first time. A pair's first call is an address's; it may be another
@@ -95,7 +99,14 @@ impl Running {
             return true;
         }
         let key = (camera, target.clone());
-        !self.known.contains(&key) && self.known.len() < MAX_KNOWN && self.known.insert(key)
+        if self.known.contains(&key) {
+            return false;
+        }
+        if self.known.len() >= MAX_KNOWN {
+            self.left_out += 1;
+            return false;
+        }
+        self.known.insert(key)
     }
 
     fn enough(&self, ledger: &Ledger) -> usize {
@@ -107,6 +118,10 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     fn takes(&self) -> Takes {
         Takes::FIRST_ATTEMPTS
     }
@@ -122,10 +137,11 @@ impl Condition for Running {
             let Some(pair) = ledger.pair_of(id).filter(|pair| pair.camera == camera) else { continue };
             let learnt = time.since(ledger.began().unwrap_or(time)) >= self.surge.learning;
             for target in self.surge.by.targets(pair) {
-                if !self.is_new(camera, &target)
-                    || !learnt
-                    || (self.targets.len() >= MAX_TARGETS && !self.targets.contains_key(&target))
-                {
+                if !self.is_new(camera, &target) || !learnt {
+                    continue;
+                }
+                if self.targets.len() >= MAX_TARGETS && !self.targets.contains_key(&target) {
+                    self.left_out += 1;
                     continue;
                 }
                 let started = self.targets.entry(target).or_default();
@@ -133,6 +149,8 @@ impl Condition for Running {
                     started.cameras.entry(camera).or_insert((time, id));
                     started.touched = true;
                     started.latest = started.latest.max(time);
+                } else {
+                    self.left_out += 1;
                 }
             }
         }
@@ -198,7 +216,8 @@ fn finding(
         member: camera.id.as_str().into(),
         since,
         holds: true,
-        value: pair.attempts as f64,
+        // None of them is worse than another.
+        value: 1.0,
         reason: format!(
             "began to call {whom} together with others ({enough} or more within {}), {}",
             duration_text(surge.within),

@@ -84,21 +84,17 @@ fn finding(
     let profile = device.profile(None);
     let model = profile.model.map_or(String::new(), |model| format!(" {}", model.value));
     let maker = profile.brand.or(profile.maker).map_or(String::new(), |maker| format!(" {}", maker.value));
-    let address = device.address().map_or(String::new(), |address| format!(" at {}", device.segment.scoped(address)));
     Some(Finding {
         rule: rule.name.clone(),
         severity: if certainty == Certainty::Sure { rule.severity } else { rule.severity.min(Severity::Warning) },
+        // Who has a register of half of the cameras wants one alert for the other half.
+        group: GroupKey { kind: "register", value: "missing".into() },
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: "camera", value: camera.id.as_str().into() },
         member: camera.id.as_str().into(),
         since,
         holds,
         value: if certainty == Certainty::Sure { 1.0 } else { 0.5 },
-        reason: format!(
-            "is a{maker}{model} {}{address} that nobody registered ({})",
-            profile.kind.word(),
-            profile.kind_reason
-        ),
+        reason: format!("is a{maker}{model} {} that nobody registered ({})", profile.kind.word(), profile.kind_reason),
         evidence: json!({
             "kind": profile.kind, "certainty": certainty, "kind_reason": profile.kind_reason,
             "model": profile.model, "serial": profile.serial, "maker": profile.maker, "brand": profile.brand,

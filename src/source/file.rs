@@ -79,6 +79,7 @@ impl CaptureFile {
     }
 
     /// Reads the next frame. None: the capture ended well.
+    #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Damage> {
         Ok(self.advance()?.map(|place| Frame {
             time: place.time,
@@ -89,6 +90,7 @@ impl CaptureFile {
         }))
     }
 
+    #[inline]
     fn advance(&mut self) -> Result<Option<Place>, Damage> {
         if self.ended {
             return Ok(None);
@@ -122,6 +124,7 @@ impl CaptureFile {
         }
     }
 
+    #[inline]
     fn next_record(&mut self) -> Result<Option<Place>, String> {
         let Format::Pcap { big_endian, nanos, extra, link } = self.format else { return Ok(None) };
         let header = 16 + extra;

@@ -61,7 +61,13 @@ impl CaptureFiles {
         for (order, Named { path, input }) in named.into_iter().enumerate() {
             let name = path.display().to_string();
             let file = match input {
-                Some(input) => CaptureFile::from_input(name, input)?,
+                Some(mut input) => {
+                    // Unpacking takes longer than to wake another thread does; reading a plain file doesn't.
+                    if !several && input.compressed {
+                        input.read_ahead(&name)?;
+                    }
+                    CaptureFile::from_input(name, input)?
+                }
                 None => match first_time(&path)? {
                     Some(first) => {
                         merge.waiting.push_back((first, order, path));
@@ -81,6 +87,7 @@ impl CaptureFiles {
     }
 
     /// The next frame of all files. None: all have ended; [`CaptureFiles::damages`] says how.
+    #[inline]
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
         match &mut self.files {
             Files::One(file) => match file.next_frame() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::ahead::Ahead;
 use super::error::OpenError;
 
 /// How much is read at once. Larger than a cache line's worth of frames, small enough to stay in the second-level cache.
@@ -82,12 +83,21 @@ impl Input {
         Ok(Self { reader, buffer: vec![0; CHUNK], start: 0, end: 0, passed: 0, compressed, finished: false })
     }
 
+    /// Reads, and unpacks, on a thread of its own from here on.
+    pub(super) fn read_ahead(&mut self, file: &str) -> Result<(), OpenError> {
+        let reader = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        let ahead = Ahead::start(reader).map_err(|error| OpenError::Io { file: file.to_owned(), error })?;
+        self.reader = Box::new(ahead);
+        Ok(())
+    }
+
     /// Where the window starts, in bytes from the start of the capture.
     pub(super) fn offset(&self) -> u64 {
         self.passed + self.start as u64
     }
 
     /// What is in the window now.
+    #[inline]
     pub(super) fn window(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
@@ -125,11 +135,13 @@ impl Input {
     }
 
     /// Moves the window on.
+    #[inline]
     pub(super) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
     }
 
     /// The bytes just consumed, `back` bytes before the window, `length` of them.
+    #[inline]
     pub(super) fn consumed(&self, back: usize, length: usize) -> &[u8] {
         let from = self.start.saturating_sub(back);
         self.buffer.get(from..from + length).unwrap_or_default()

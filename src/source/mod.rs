@@ -3,6 +3,7 @@
 //! Captures and interfaces hand out one borrowed [`Frame`] at a time, in time order, without copying it. [`zeek`] hands
 //! out records of connections and names. [`Sources`] tells by their content which of the two files are.
 
+mod ahead;
 mod error;
 mod file;
 mod files;

@@ -36,8 +36,6 @@ pub(super) struct Flow {
     pub(super) state: State,
     /// The outcome was told already.
     pub(super) told: bool,
-    /// TCP: the SYN came more than once.
-    pub(super) retried: bool,
     /// TCP: the initial sequence number of the attempt.
     pub(super) sequence: u32,
     /// TCP: the sequence number behind the furthest payload of the device, so that a resent one is no pulse.
@@ -63,6 +61,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    #[inline]
     pub(super) fn new(key: FlowKey, initiator_is_low: bool, outbound: bool, now: Timestamp) -> Self {
         Self {
             key,
@@ -73,7 +72,6 @@ impl Flow {
             mac: None,
             state: State::Pending,
             told: false,
-            retried: false,
             sequence: 0,
             sent_up_to: 0,
             starts_at: None,

@@ -7,6 +7,7 @@ use super::key::FlowKey;
 use super::wheel::{NONE, Wheel};
 use crate::time::Timestamp;
 
+#[inline]
 fn is_at(flows: &[Option<Flow>], at: u32, key: &FlowKey) -> bool {
     flows.get(at as usize).and_then(Option::as_ref).is_some_and(|flow| flow.key == *key)
 }
@@ -21,7 +22,6 @@ fn forget(index: &mut HashTable<u32>, hash: u64, at: u32) {
 pub(super) struct FlowTable {
     /// Places of flows, by the hash of their key, which each flow keeps.
     index: HashTable<u32>,
-    hasher: ahash::RandomState,
     flows: Vec<Option<Flow>>,
     free: Vec<u32>,
     wheel: Wheel,
@@ -37,7 +37,6 @@ impl FlowTable {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             index: HashTable::new(),
-            hasher: ahash::RandomState::new(),
             flows: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
@@ -54,27 +53,31 @@ impl FlowTable {
         self.index.len() >= self.limit
     }
 
-    pub(super) fn find(&self, key: &FlowKey) -> Option<u32> {
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &FlowKey) -> Option<u32> {
         if self.index.is_empty() {
             return None;
         }
         let flows = &self.flows;
-        self.index.find(self.hasher.hash_one(key), |&at| is_at(flows, at, key)).copied()
+        self.index.find(hash, |&at| is_at(flows, at, key)).copied()
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Flow> {
         self.flows.get_mut(at as usize)?.as_mut()
     }
 
-    /// Puts a flow in; its deadline sets its timer.
-    pub(super) fn insert(&mut self, mut flow: Flow) {
+    /// Puts a flow in by its hash; its deadline sets its timer.
+    #[inline]
+    pub(super) fn insert(&mut self, flow: Flow) {
         let at = self.free.pop().unwrap_or_else(|| {
             self.flows.push(None);
             (self.flows.len() - 1) as u32
         });
-        flow.hash = self.hasher.hash_one(flow.key);
         let (hash, flows) = (flow.hash, &mut self.flows);
-        flows[at as usize] = Some(flow);
+        if let Some(place) = flows.get_mut(at as usize) {
+            *place = Some(flow);
+        }
         self.index.insert_unique(hash, at, |&at| flows.get(at as usize).and_then(Option::as_ref).map_or(0, |f| f.hash));
         self.link(at);
     }

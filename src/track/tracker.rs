@@ -39,6 +39,7 @@ pub struct Tracker {
     outbound: FlowTable,
     /// Opened to watched devices by others: apart, so that a flood from outside displaces no outbound ones.
     inbound: FlowTable,
+    hasher: ahash::RandomState,
     tombstones: Tombstones,
     fragments: Fragments,
     namer: Namer,
@@ -70,6 +71,7 @@ impl Tracker {
             internal,
             outbound: FlowTable::new(limits.flows),
             inbound: FlowTable::new(limits.flows / 4),
+            hasher: ahash::RandomState::new(),
             tombstones: Tombstones::new(),
             fragments: Fragments::new(),
             namer: Namer::new(),
@@ -181,13 +183,14 @@ impl Tracker {
     }
 
     fn tcp(&mut self, seen: &Seen, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
-        let (key, from_is_low) = FlowKey::new(seen.segment, Protocol::Tcp, seen.from, seen.to);
+        let line = self.line(seen.segment, Protocol::Tcp, seen.from, seen.to);
+        let from_is_low = line.from_is_low;
         let opens = tcp.syn && !tcp.ack;
-        let Some((table, at)) = self.find(&key) else {
+        let Some((table, at)) = self.find(&line) else {
             if opens {
-                self.open_tcp(seen, key, from_is_low, tcp, events);
+                self.open_tcp(seen, &line, tcp, events);
             } else if !tcp.rst {
-                self.join(seen, key, from_is_low, tcp, events);
+                self.join(seen, &line, tcp, events);
             }
             return;
         };
@@ -206,7 +209,7 @@ impl Tracker {
                 slot,
                 next,
                 previous,
-                ..Flow::new(key, from_is_low, flow.outbound, seen.time)
+                ..Flow::new(line.key, from_is_low, flow.outbound, seen.time)
             };
             start_tcp(flow, seen, tcp.sequence);
             tell_attempt(flow, seen.time, events);
@@ -217,7 +220,7 @@ impl Tracker {
             end(flow, events);
             self.namer.ended(flow);
             flows.remove(at);
-            self.open_tcp(seen, key, from_is_low, tcp, events);
+            self.open_tcp(seen, &line, tcp, events);
             return;
         }
         let from_device = from_initiator == flow.outbound;
@@ -225,7 +228,6 @@ impl Tracker {
         if from_initiator {
             if opens {
                 flow.traffic.retries += 1;
-                flow.retried = true;
             } else if flow.state == State::Pending && !tcp.rst {
                 // What the device acknowledges was sent, though this port did not show it.
                 flow.traffic.one_sided = true;
@@ -247,7 +249,8 @@ impl Tracker {
             payload_sent(flow, seen.time, Some((tcp.sequence, tcp.payload_len)), events);
         }
         self.namer.tcp(flow, tcp, from_device, seen.time, events);
-        if tcp.rst {
+        // Who gives up its own unanswered SYN by an RST was not answered: that is known when the time for answers is over.
+        if tcp.rst && flow.state != State::Pending {
             flow.state = State::Ended;
         } else if tcp.fin {
             if from_initiator {
@@ -268,18 +271,11 @@ impl Tracker {
         tell_traffic_sometimes(flow, seen.time, events);
     }
 
-    fn open_tcp(
-        &mut self,
-        seen: &Seen,
-        key: FlowKey,
-        from_is_low: bool,
-        tcp: &TcpSegment<'_>,
-        events: &mut Vec<Event>,
-    ) {
-        let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
+    fn open_tcp(&mut self, seen: &Seen, line: &Line, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
+        let Some(mut flow) = self.new_flow(seen, line, line.from_is_low) else { return };
         start_tcp(&mut flow, seen, tcp.sequence);
-        if flow.outbound && self.tombstones.holds(&key, tcp.sequence, seen.time) {
-            (flow.told, flow.retried) = (true, true);
+        if flow.outbound && self.tombstones.holds(&line.key, tcp.sequence, seen.time) {
+            flow.told = true;
             flow.traffic.retries = 1;
         } else {
             tell_attempt(&flow, seen.time, events);
@@ -291,12 +287,13 @@ impl Tracker {
     }
 
     /// A TCP connection seen first in the middle.
-    fn join(&mut self, seen: &Seen, key: FlowKey, from_is_low: bool, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
+    fn join(&mut self, seen: &Seen, line: &Line, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
+        let from_is_low = line.from_is_low;
         // Who answers a SYN was called; else the higher port is the caller's, as ephemeral ports are.
         let from_called = if tcp.syn { true } else { seen.from.port < seen.to.port };
         let (caller_is_low, caller) =
             if from_called { (!from_is_low, seen.flipped()) } else { (from_is_low, seen.as_is()) };
-        let Some(mut flow) = self.new_flow(&caller, key, caller_is_low) else { return };
+        let Some(mut flow) = self.new_flow(&caller, line, caller_is_low) else { return };
         if !flow.followed {
             return;
         }
@@ -327,12 +324,13 @@ impl Tracker {
     }
 
     fn datagram(&mut self, seen: &Seen, protocol: Protocol, datagram: &Datagram<'_>, events: &mut Vec<Event>) {
-        let (key, from_is_low) = FlowKey::new(seen.segment, protocol, seen.from, seen.to);
-        let Some((table, at)) = self.find(&key) else {
+        let line = self.line(seen.segment, protocol, seen.from, seen.to);
+        let from_is_low = line.from_is_low;
+        let Some((table, at)) = self.find(&line) else {
             if matches!(datagram, Datagram::Echo(Echo { request: false, .. })) {
                 return;
             }
-            let Some(mut flow) = self.new_flow(seen, key, from_is_low) else { return };
+            let Some(mut flow) = self.new_flow(seen, &line, from_is_low) else { return };
             flow.count(flow.outbound, seen.length, seen.time);
             flow.deadline = seen.time + UNANSWERED_AFTER;
             tell_attempt(&flow, seen.time, events);
@@ -375,8 +373,9 @@ impl Tracker {
         let to = if protocol == Protocol::Icmp { from } else { to };
         let from = End { address: error.quoted_source, port: from };
         let to = End { address: error.quoted_destination, port: to };
-        let (key, from_is_low) = FlowKey::new(segment, protocol, from, to);
-        let Some((table, at)) = self.find(&key) else { return };
+        let line = self.line(segment, protocol, from, to);
+        let from_is_low = line.from_is_low;
+        let Some((table, at)) = self.find(&line) else { return };
         let Some(flow) = self.table(table).get_mut(at) else { return };
         if from_is_low == flow.initiator_is_low && flow.state == State::Pending && !flow.told {
             flow.state = State::Ended;
@@ -388,15 +387,17 @@ impl Tracker {
     fn fragment(&mut self, segment: Segment, packet: &Packet<'_>, id: u32, protocol: u8) {
         let Some((from, to)) = self.fragments.find(packet, id, protocol) else { return };
         let protocol = if protocol == 6 { Protocol::Tcp } else { Protocol::Udp };
-        let (key, from_is_low) = FlowKey::new(segment, protocol, from, to);
-        let Some((table, at)) = self.find(&key) else { return };
+        let line = self.line(segment, protocol, from, to);
+        let from_is_low = line.from_is_low;
+        let Some((table, at)) = self.find(&line) else { return };
         if let Some(flow) = self.table(table).get_mut(at) {
             flow.count((from_is_low == flow.initiator_is_low) == flow.outbound, packet.length, packet.time);
         }
     }
 
     /// Decides who of a new connection's ends is a watched device. None: nobody.
-    fn new_flow(&mut self, caller: &Seen, key: FlowKey, caller_is_low: bool) -> Option<Flow> {
+    #[inline]
+    fn new_flow(&mut self, caller: &Seen, line: &Line, caller_is_low: bool) -> Option<Flow> {
         let (caller_mac, called_mac) = caller.macs.unzip();
         let (outbound, Watched { mac }) = match self.recogniser.watched(caller.segment, caller.from.address, caller_mac)
         {
@@ -406,9 +407,10 @@ impl Tracker {
         };
         let other = if outbound { caller.to.address } else { caller.from.address };
         let followed = !self.internal.contains(other) || self.recogniser.watches_all();
-        Some(Flow { followed, mac, ..Flow::new(key, caller_is_low, outbound, caller.time) })
+        Some(Flow { followed, mac, hash: line.hash, ..Flow::new(line.key, caller_is_low, outbound, caller.time) })
     }
 
+    #[inline]
     fn insert(&mut self, flow: Flow, events: &mut Vec<Event>) {
         let table = if flow.outbound { &mut self.outbound } else { &mut self.inbound };
         if table.is_full() {
@@ -421,16 +423,32 @@ impl Tracker {
         table.insert(flow);
     }
 
-    fn find(&self, key: &FlowKey) -> Option<(bool, u32)> {
-        match self.outbound.find(key) {
+    /// Where a connection is: in which table, and its place there.
+    #[inline]
+    fn find(&self, line: &Line) -> Option<(bool, u32)> {
+        match self.outbound.find(line.hash, &line.key) {
             Some(at) => Some((true, at)),
-            None => self.inbound.find(key).map(|at| (false, at)),
+            None => self.inbound.find(line.hash, &line.key).map(|at| (false, at)),
         }
+    }
+
+    #[inline]
+    fn line(&self, segment: Segment, protocol: Protocol, from: End, to: End) -> Line {
+        let (key, from_is_low) = FlowKey::new(segment, protocol, from, to);
+        Line { key, hash: self.hasher.hash_one(key), from_is_low }
     }
 
     fn table(&mut self, outbound: bool) -> &mut FlowTable {
         if outbound { &mut self.outbound } else { &mut self.inbound }
     }
+}
+
+/// The connection that a packet belongs to: hashed once, for both tables and for what is put into them.
+struct Line {
+    key: FlowKey,
+    hash: u64,
+    /// The packet's sender is the key's low end.
+    from_is_low: bool,
 }
 
 impl Seen {
@@ -513,8 +531,7 @@ fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>
             return false;
         }
     }
-    // Who did not try again in 30 s does not later: tries come ever more seldom.
-    if flow.state == State::Pending && flow.retried {
+    if flow.state == State::Pending && flow.key.protocol() == Protocol::Tcp {
         tombstones.bury(&flow.key, flow.sequence, due);
     }
     tell_contact(flow, None, due, events);

@@ -66,26 +66,26 @@ impl Frames {
         self.push(at, frame);
     }
 
-    /// A SYN.
-    pub fn syn(&mut self, at: f64, way: Way) {
+    /// A SYN with an initial sequence number.
+    pub fn syn(&mut self, at: f64, way: Way, sequence: u32) {
         let (from, to) = way.ports();
         let mut frame = Vec::new();
-        way.ip().tcp(from, to, 1000, 500).syn().write(&mut frame, &[]).unwrap();
+        way.ip().tcp(from, to, sequence, 500).syn().write(&mut frame, &[]).unwrap();
         self.push(at, frame);
     }
 
-    /// An RST to a SYN.
+    /// An RST.
     pub fn reset(&mut self, at: f64, way: Way) {
         let (from, to) = way.ports();
         let mut frame = Vec::new();
-        way.ip().tcp(from, to, 0, 0).rst().ack(1001).write(&mut frame, &[]).unwrap();
+        way.ip().tcp(from, to, 1001, 500).rst().write(&mut frame, &[]).unwrap();
         self.push(at, frame);
     }
 
     /// SYN and SYN-ACK.
     pub fn open(&mut self, at: f64, way: Way) {
-        self.syn(at, way);
         let (from, to) = way.ports();
+        self.syn(at, way, 1000);
         let mut frame = Vec::new();
         way.back().ip().tcp(to, from, 1000, 500).syn().ack(1001).write(&mut frame, &[]).unwrap();
         self.push(at + 0.01, frame);

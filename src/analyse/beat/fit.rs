@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::SEARCHED;
 use super::series::{Gaps, RING};
 
 const TOLERANCES: [f64; 5] = [0.05, 0.15, 0.30, 0.37, 0.50];
@@ -68,12 +69,12 @@ fn evidence(hits: u32, of: u32, chance: f64) -> f64 {
 }
 
 /// Every candidate period with what speaks for it, told to `hear`; `silence` is what parts the scale's bursts. What
-/// `hear` gives back is evidence that a candidate must exceed to be worth telling.
-pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit) -> f64) {
+/// `hear` gives back, `least` at first, is evidence that a candidate must exceed to be worth telling.
+pub(super) fn candidates(gaps: &Gaps, silence: f64, mut least: f64, mut hear: impl FnMut(Fit) -> f64) {
     let mean = (gaps.span() / gaps.sorted().len() as f64 - silence).max(1e-6);
     // Chance A: events as they come (Poisson) after a silence.
     let poisson = |x: f64| 1.0 - (-(x - silence).max(0.0) / mean).exp();
-    let (mut before, mut least) = (0.0, 0.0);
+    let mut before = 0.0;
     for &period in gaps.sorted() {
         let low = (period / 3.0).max(silence);
         if period <= 0.0 || period < before * 1.01 || low >= 3.0 * period {
@@ -96,14 +97,14 @@ pub(super) fn candidates(gaps: &Gaps, silence: f64, mut hear: impl FnMut(Fit) ->
     }
 }
 
-/// The best of [`candidates`]: the first of equals.
+/// The best of [`candidates`]: the first of equals. None where none is worth more than the search for it.
 pub(super) fn best(gaps: &Gaps, silence: f64) -> Option<Fit> {
     let mut best: Option<Fit> = None;
-    candidates(gaps, silence, |fit| {
-        if fit.evidence > best.map_or(0.0, |best| best.evidence) {
+    candidates(gaps, silence, SEARCHED, |fit| {
+        if fit.evidence > best.map_or(SEARCHED, |best| best.evidence) {
             best = Some(fit);
         }
-        best.map_or(0.0, |best| best.evidence)
+        best.map_or(SEARCHED, |best| best.evidence)
     });
     best
 }

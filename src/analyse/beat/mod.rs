@@ -10,7 +10,7 @@ mod series;
 
 use crate::time::Timestamp;
 use fit::median;
-use series::Scale;
+use series::{RING, Scale};
 
 pub use fit::{Fit, Way};
 pub use score::{Level, Score, Span};
@@ -64,6 +64,8 @@ struct Heard {
     fresh: bool,
     /// It is among those that are listened to.
     queued: bool,
+    /// At how many events it is listened to again.
+    next: u32,
     /// The scale that told most.
     scale: u8,
     score: f32,
@@ -114,6 +116,12 @@ pub struct ScaleView {
     pub score: Option<Score>,
 }
 
+/// How many more events are awaited before a series is listened to again: one while it is short or shows a rhythm, else
+/// a fifth more, but no more than the ring holds. Most series never show one, and a score costs as much as a thousand events.
+fn patience(events: u32, level: Option<Level>) -> u32 {
+    if events < 10 || level.is_some() { 1 } else { (events / 5).min(RING as u32) }
+}
+
 impl Beat {
     /// What a series of two events and more takes beside itself.
     pub const MEMORY_BYTES: usize = size_of::<Memory>();
@@ -149,6 +157,7 @@ impl Beat {
         self.last = at;
         if at - self.first > AGE_AFTER_MS {
             self.first = at - (at - self.first) / 2;
+            memory.heard.next /= 2;
             for scale in &mut memory.scales {
                 scale.beats /= 2;
             }
@@ -172,7 +181,11 @@ impl Beat {
             heard.queued = false;
             return Listened::Nothing;
         }
-        let beats = memory.scales.get(usize::from(heard.scale)).map_or(0, |scale| scale.beats);
+        let (events, beats) = (memory.scales[0].beats, memory.scales[usize::from(heard.scale) % SCALES].beats);
+        if events < heard.next {
+            heard.queued = false;
+            return Listened::Nothing;
+        }
         if beats > FIRST_BEATS && (0..LISTEN_EVERY_MS).contains(&(now_ms - heard.at)) {
             return Listened::NotYet;
         }
@@ -180,6 +193,7 @@ impl Beat {
         let Some(memory) = &mut self.memory else { return Listened::Nothing };
         let heard = &mut memory.heard;
         (heard.at, heard.fresh, heard.queued) = (now_ms, false, false);
+        heard.next = events + patience(events, best.as_ref().and_then(|best| best.score.level()));
         let Some(Best { scale, score, pace_s, way }) = best else {
             heard.score = 0.0;
             return Listened::Scored;
@@ -281,7 +295,7 @@ impl Beat {
         told.map(|(scale, gap_ms)| {
             let (gaps, silence_s) = (scale.gaps(), gap_ms as f64 / 1000.0);
             let mut all = Vec::new();
-            fit::candidates(&gaps, silence_s, |fit| {
+            fit::candidates(&gaps, silence_s, 0.0, |fit| {
                 all.push(fit);
                 0.0
             });
