@@ -13,8 +13,8 @@ build:
 
 test:
 	scripts/install-deps test
-	cargo test --locked --all-targets
 	cargo test --locked --doc
+	cargo test --locked --all-targets
 
 bench: build
 	scripts/install-deps bench
