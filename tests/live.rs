@@ -60,6 +60,19 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
+    /// `camwatch run` in a namespace; its log is the file `log` beside the configuration.
+    fn start(namespace: &Namespace, config: &Path) -> Self {
+        let log = std::fs::File::create(config.with_file_name("log")).unwrap();
+        let child = namespace
+            .command(env!("CARGO_BIN_EXE_camwatch"))
+            .args(["run", "--config", config.to_str().unwrap()])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
     fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
     }
@@ -97,15 +110,7 @@ fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
     let config = folder.path().join("camwatch.toml");
     let written = "[capture]\ninterfaces = [\"mirror\"]\nfilter = \"ip\"\n[alerts]\noutput = \"alerts.jsonl\"\n";
     std::fs::write(&config, written).unwrap();
-    let log = std::fs::File::create(folder.path().join("log")).unwrap();
-    let child = namespace
-        .command(env!("CARGO_BIN_EXE_camwatch"))
-        .args(["run", "--config", config.to_str().unwrap()])
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    let mut daemon = Daemon(child);
+    let mut daemon = Daemon::start(&namespace, &config);
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
     eventually("ready", || get(&namespace, "/readyz").contains("ready"));
     let replay = namespace
@@ -173,15 +178,7 @@ fn a_list_that_changes_is_read_anew() {
                    [[rule]]\nname = \"bad\"\nkind = \"listed\"\nlists = [\"bad.txt\"]\n";
     std::fs::write(&config, written).unwrap();
     std::fs::write(&list, "# nobody yet\n").unwrap();
-    let log = std::fs::File::create(folder.path().join("log")).unwrap();
-    let child = namespace
-        .command(env!("CARGO_BIN_EXE_camwatch"))
-        .args(["run", "--config", config.to_str().unwrap()])
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    let mut daemon = Daemon(child);
+    let mut daemon = Daemon::start(&namespace, &config);
     eventually("ready", || get(&namespace, "/readyz").contains("ready"));
     std::fs::write(&list, "120.26.96.0/24\nno entry\n").unwrap();
     eventually("the list is read anew", || {
@@ -213,14 +210,7 @@ fn own_look_ups_are_answered_and_never_counted() {
         server.port
     );
     std::fs::write(&config, written).unwrap();
-    let child = namespace
-        .command(env!("CARGO_BIN_EXE_camwatch"))
-        .args(["run", "--config", config.to_str().unwrap()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _daemon = Daemon(child);
+    let _daemon = Daemon::start(&namespace, &config);
     eventually("ready", || get(&namespace, "/readyz").contains("ready"));
     let replay = namespace
         .command("tcpreplay")

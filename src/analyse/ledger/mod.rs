@@ -1,5 +1,8 @@
 //! The ledger: every camera, every pair, every name, and what happened to them.
 
+mod view;
+mod who;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +12,12 @@ use ahash::{AHashMap, AHashSet};
 use super::beat::{Beat, Listened};
 use super::camera::{Camera, CameraId, Identity};
 use super::coverage::Coverage;
-use super::name::{NameId, NamePair, NameRhythm, NameTable, RhythmId};
-use super::pair::{Answer, Pair, PairId};
+use super::name::{NameId, NameTable, RhythmId};
+use super::pair::{Pair, PairId};
 use crate::device::facts::names;
-use crate::device::{Device, DeviceId, Inventory, WatchList};
+use crate::device::{Inventory, WatchList};
 use crate::geo::{Class, Geo, Place};
-use crate::net::{Mac, Protocol, Segment, Service};
+use crate::net::{Mac, Protocol, Service};
 use crate::time::Timestamp;
 use crate::track::{Event, EventKind, NameKind, NameSeen, Outcome};
 
@@ -376,25 +379,11 @@ impl Ledger {
         self.scored.sort_unstable();
     }
 
-    /// The rhythms that [`Ledger::listen`] scored last, in order.
-    pub fn scored(&self) -> &[BeatKey] {
-        &self.scored
-    }
-
     fn beat_mut(&mut self, key: BeatKey) -> Option<&mut Beat> {
         match key {
             BeatKey::Pair(id) => Some(&mut self.pairs.get_mut(id.0 as usize)?.as_mut()?.beat),
             BeatKey::Name(id) => Some(&mut self.names.rhythms.get_mut(id.0 as usize)?.beat),
             BeatKey::Camera(id) => Some(&mut self.cameras.get_mut(id.0 as usize)?.overseas_beat),
-        }
-    }
-
-    /// A rhythm, if its pair was not evicted.
-    pub fn beat_of(&self, key: BeatKey) -> Option<&Beat> {
-        match key {
-            BeatKey::Pair(id) => Some(&self.pair_of(id)?.beat),
-            BeatKey::Name(id) => Some(&self.rhythm_of(id)?.beat),
-            BeatKey::Camera(id) => Some(&self.camera_of(id)?.overseas_beat),
         }
     }
 
@@ -458,101 +447,6 @@ impl Ledger {
         Some(id)
     }
 
-    fn camera(&mut self, event: &Event) -> Option<CameraId> {
-        let place = event.mac.map(|mac| mac.bits() as usize % LATELY);
-        let id = match place.and_then(|place| self.lately[place]) {
-            Some((mac, id)) if event.mac == Some(mac) => id,
-            _ => {
-                let id = self.camera_at(event.segment, event.device, event.mac, event.time)?;
-                if let (Some(place), Some(mac)) = (place, event.mac) {
-                    self.lately[place] = Some((mac, id));
-                }
-                id
-            }
-        };
-        self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
-        Some(id)
-    }
-
-    /// The camera that a device is: by its MAC address, else as the inventory knows it, else by its address.
-    fn camera_at(&mut self, segment: Segment, address: IpAddr, mac: Option<Mac>, time: Timestamp) -> Option<CameraId> {
-        let by_address = Identity::Address(segment, address);
-        let identity = match mac {
-            Some(mac) => Identity::Mac(mac),
-            None => match self.inventory.identified_at(segment, address) {
-                Some((_, Device { mac: Some(mac), .. })) => Identity::Mac(*mac),
-                Some((id, _)) => Identity::Device(id),
-                None => by_address,
-            },
-        };
-        if let Some(&id) = self.camera_index.get(&identity) {
-            return Some(id);
-        }
-        // What it did before more than its address was known stays its own.
-        if identity != by_address
-            && let Some(id) = self.camera_index.remove(&by_address)
-        {
-            self.camera_index.insert(identity, id);
-            if let (Identity::Mac(mac), Some(camera)) = (identity, self.cameras.get_mut(id.0 as usize)) {
-                camera.mac = camera.mac.or(Some(mac));
-            }
-            return Some(id);
-        }
-        if self.cameras.len() >= self.limits.cameras {
-            self.cameras_left_out += 1;
-            return None;
-        }
-        let own_mac = match identity {
-            Identity::Mac(mac) => Some(mac),
-            _ => None,
-        };
-        let configured = self.watch.configured(address, own_mac);
-        let id = CameraId(self.cameras.len() as u32);
-        let mut camera = Camera::new(identity, segment, address, configured, time);
-        // Two devices may stand at the addresses of one entry, and ids tell devices apart.
-        if camera.name.is_some() && !self.names_taken.insert(camera.id.clone()) {
-            let own = own_mac.map_or_else(|| segment.scoped(address), |mac| mac.to_string());
-            camera.id = format!("{} {own}", camera.id);
-        }
-        self.cameras.push(camera);
-        self.camera_index.insert(identity, id);
-        if let Some((device, _)) = self.inventory.at(segment, address) {
-            self.describe(id, device);
-        }
-        Some(id)
-    }
-
-    /// A device that shows to be a camera is one, though it has called nobody yet.
-    fn recognise(&mut self, id: DeviceId, time: Timestamp) {
-        let Some(device) = self.inventory.device(id) else { return };
-        let Some(address) = device.address() else { return };
-        let (segment, mac) = (device.segment, device.mac_at(address));
-        let by_prefix = self.watch.vendors && device.has_camera_makers_mac();
-        let by_facts = self.watch.facts && device.kind().is_watched();
-        if !by_prefix && !by_facts && self.watch.configured(address, mac).is_none() {
-            return;
-        }
-        if let Some(camera) = self.camera_at(segment, address, mac, time)
-            && let Some(entry) = self.cameras.get_mut(camera.0 as usize)
-        {
-            entry.seen(address, time);
-            self.describe(camera, id);
-        }
-    }
-
-    /// Takes over what is known of a device, where nobody has configured it.
-    fn describe(&mut self, camera: CameraId, id: DeviceId) {
-        let Some(device) = self.inventory.device(id) else { return };
-        let Some(camera) = self.cameras.get_mut(camera.0 as usize) else { return };
-        if !camera.configured && device.kind() != crate::device::DeviceKind::Unknown {
-            camera.kind = device.kind();
-        }
-        if camera.vendor.is_none() {
-            let maker = device.profile(None).maker.map(|held| held.value.to_owned());
-            camera.vendor = maker.map(std::borrow::Cow::Owned);
-        }
-    }
-
     /// The pair of a camera and a destination, made if new. None for internal destinations, which are only counted,
     /// unless every address is watched.
     fn pair(&mut self, camera: CameraId, address: IpAddr, time: Timestamp) -> Option<PairId> {
@@ -613,146 +507,6 @@ impl Ledger {
         camera.last_pair = None;
         self.evicted_pairs += 1;
         Some(PairId(at as u32))
-    }
-
-    /// What was recognised by a router's MAC, and not configured, is no camera.
-    fn unmask_router(&mut self, mac: Mac) {
-        if let Some(id) = self.camera_index.get(&Identity::Mac(mac))
-            && let Some(camera) = self.cameras.get_mut(id.0 as usize)
-        {
-            camera.behind_router = !camera.configured;
-        }
-        self.inventory.is_a_router(mac);
-    }
-
-    /// The device that a camera is, as far as the inventory knows it.
-    pub fn device_of(&self, camera: &Camera) -> Option<(DeviceId, &Device)> {
-        if let Some(mac) = camera.mac.filter(|_| !camera.behind_router) {
-            return self.inventory.id_of_mac(mac);
-        }
-        self.inventory.at(camera.segment, *camera.addresses.last()?)
-    }
-
-    /// Every device that was seen, watched or not.
-    pub fn inventory(&self) -> &Inventory {
-        &self.inventory
-    }
-
-    /// Which devices could be observed when.
-    pub fn coverage(&self) -> &Coverage {
-        &self.coverage
-    }
-
-    /// Who is watched by configuration or register.
-    pub fn watch_list(&self) -> &WatchList {
-        &self.watch
-    }
-
-    /// When the first event came: before, nobody watched.
-    pub fn began(&self) -> Option<Timestamp> {
-        self.began
-    }
-
-    /// Sums over everything.
-    pub fn totals(&self) -> &Totals {
-        &self.totals
-    }
-
-    /// Pairs that left because the table was full.
-    pub fn evicted_pairs(&self) -> u64 {
-        self.evicted_pairs
-    }
-
-    /// Events of devices for which there was no room.
-    pub fn cameras_left_out(&self) -> u64 {
-        self.cameras_left_out
-    }
-
-    /// Names for which there was no room.
-    pub fn names_left_out(&self) -> u64 {
-        self.names.left_out
-    }
-
-    /// A camera.
-    pub fn camera_of(&self, id: CameraId) -> Option<&Camera> {
-        self.cameras.get(id.0 as usize)
-    }
-
-    /// A pair, if it was not evicted.
-    pub fn pair_of(&self, id: PairId) -> Option<&Pair> {
-        self.pairs.get(id.0 as usize)?.as_ref()
-    }
-
-    /// A name.
-    pub fn name_of(&self, id: NameId) -> Option<&NamePair> {
-        self.names.names.get(id.0 as usize)
-    }
-
-    /// A camera's use of a name.
-    pub fn rhythm_of(&self, id: RhythmId) -> Option<&NameRhythm> {
-        self.names.rhythms.get(id.0 as usize)
-    }
-
-    /// Every camera × name of the cameras that [`Ledger::cameras`] gives, in the order in which they were seen.
-    pub fn rhythms(&self) -> impl Iterator<Item = (RhythmId, &NameRhythm)> {
-        (0..)
-            .map(RhythmId)
-            .zip(&self.names.rhythms)
-            .filter(|(_, rhythm)| self.camera_of(rhythm.camera).is_some_and(|camera| !camera.behind_router))
-    }
-
-    /// The pair of a camera and an address, if there is one.
-    pub fn find_pair(&self, camera: CameraId, address: IpAddr) -> Option<&Pair> {
-        self.pair_of(*self.pair_index.get(&(camera, address))?)
-    }
-
-    /// The pairs of a name's addresses.
-    pub fn pairs_of_name<'a>(&'a self, rhythm: &'a NameRhythm) -> impl Iterator<Item = &'a Pair> {
-        rhythm.addresses.iter().filter_map(|address| self.find_pair(rhythm.camera, *address))
-    }
-
-    /// Whether anyone answers at a name's addresses; none where the camera never called one.
-    pub fn answer_of_name(&self, rhythm: &NameRhythm) -> Option<Answer> {
-        let counts =
-            self.pairs_of_name(rhythm).map(|pair| [pair.answered + pair.midstream, pair.refused, pair.unanswered]);
-        let [answered, refused, unanswered] = counts.reduce(|a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])?;
-        Some(Answer::of(answered, refused, unanswered))
-    }
-
-    /// Every camera, without those that turned out to be behind a router, in the order in which they were seen.
-    pub fn cameras(&self) -> impl Iterator<Item = (CameraId, &Camera)> {
-        (0..).map(CameraId).zip(&self.cameras).filter(|(_, camera)| !camera.behind_router)
-    }
-
-    /// Every pair of the cameras that [`Ledger::cameras`] gives, in no particular order.
-    pub fn pairs(&self) -> impl Iterator<Item = (PairId, &Pair)> {
-        (0..).map(PairId).zip(&self.pairs).filter_map(|(id, pair)| {
-            let pair = pair.as_ref()?;
-            (!self.camera_of(pair.camera)?.behind_router).then_some((id, pair))
-        })
-    }
-
-    /// Every name of the cameras that [`Ledger::cameras`] gives, in the order in which they were seen.
-    pub fn names(&self) -> impl Iterator<Item = (NameId, &NamePair)> {
-        (0..)
-            .map(NameId)
-            .zip(&self.names.names)
-            .filter(|(_, name)| self.camera_of(name.camera).is_some_and(|camera| !camera.behind_router))
-    }
-
-    /// Pairs in the ledger.
-    pub fn pair_count(&self) -> usize {
-        self.pair_index.len()
-    }
-
-    /// Names in the ledger.
-    pub fn name_count(&self) -> usize {
-        self.names.names.len()
-    }
-
-    /// The country and owner data in use.
-    pub fn geo(&self) -> &Arc<Geo> {
-        &self.geo
     }
 }
 

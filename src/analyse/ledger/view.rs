@@ -1,0 +1,160 @@
+//! What the ledger tells those who only look: rules, reports, metrics.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::super::beat::Beat;
+use super::super::camera::{Camera, CameraId};
+use super::super::coverage::Coverage;
+use super::super::name::{NameId, NamePair, NameRhythm, RhythmId};
+use super::super::pair::{Answer, Pair, PairId};
+use super::{BeatKey, Ledger, Totals};
+use crate::device::{Device, DeviceId, Inventory, WatchList};
+use crate::geo::Geo;
+use crate::time::Timestamp;
+
+impl Ledger {
+    /// The rhythms that [`Ledger::listen`] scored last, in order.
+    pub fn scored(&self) -> &[BeatKey] {
+        &self.scored
+    }
+
+    /// A rhythm, if its pair was not evicted.
+    pub fn beat_of(&self, key: BeatKey) -> Option<&Beat> {
+        match key {
+            BeatKey::Pair(id) => Some(&self.pair_of(id)?.beat),
+            BeatKey::Name(id) => Some(&self.rhythm_of(id)?.beat),
+            BeatKey::Camera(id) => Some(&self.camera_of(id)?.overseas_beat),
+        }
+    }
+
+    /// The device that a camera is, as far as the inventory knows it.
+    pub fn device_of(&self, camera: &Camera) -> Option<(DeviceId, &Device)> {
+        if let Some(mac) = camera.mac.filter(|_| !camera.behind_router) {
+            return self.inventory.id_of_mac(mac);
+        }
+        self.inventory.at(camera.segment, *camera.addresses.last()?)
+    }
+
+    /// Every device that was seen, watched or not.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Which devices could be observed when.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// Who is watched by configuration or register.
+    pub fn watch_list(&self) -> &WatchList {
+        &self.watch
+    }
+
+    /// When the first event came: before, nobody watched.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.began
+    }
+
+    /// Sums over everything.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Pairs that left because the table was full.
+    pub fn evicted_pairs(&self) -> u64 {
+        self.evicted_pairs
+    }
+
+    /// Events of devices for which there was no room.
+    pub fn cameras_left_out(&self) -> u64 {
+        self.cameras_left_out
+    }
+
+    /// Names for which there was no room.
+    pub fn names_left_out(&self) -> u64 {
+        self.names.left_out
+    }
+
+    /// A camera.
+    pub fn camera_of(&self, id: CameraId) -> Option<&Camera> {
+        self.cameras.get(id.0 as usize)
+    }
+
+    /// A pair, if it was not evicted.
+    pub fn pair_of(&self, id: PairId) -> Option<&Pair> {
+        self.pairs.get(id.0 as usize)?.as_ref()
+    }
+
+    /// A name.
+    pub fn name_of(&self, id: NameId) -> Option<&NamePair> {
+        self.names.names.get(id.0 as usize)
+    }
+
+    /// A camera's use of a name.
+    pub fn rhythm_of(&self, id: RhythmId) -> Option<&NameRhythm> {
+        self.names.rhythms.get(id.0 as usize)
+    }
+
+    /// Every camera × name of the cameras that [`Ledger::cameras`] gives, in the order in which they were seen.
+    pub fn rhythms(&self) -> impl Iterator<Item = (RhythmId, &NameRhythm)> {
+        (0..)
+            .map(RhythmId)
+            .zip(&self.names.rhythms)
+            .filter(|(_, rhythm)| self.camera_of(rhythm.camera).is_some_and(|camera| !camera.behind_router))
+    }
+
+    /// The pair of a camera and an address, if there is one.
+    pub fn find_pair(&self, camera: CameraId, address: IpAddr) -> Option<&Pair> {
+        self.pair_of(*self.pair_index.get(&(camera, address))?)
+    }
+
+    /// The pairs of a name's addresses.
+    pub fn pairs_of_name<'a>(&'a self, rhythm: &'a NameRhythm) -> impl Iterator<Item = &'a Pair> {
+        rhythm.addresses.iter().filter_map(|address| self.find_pair(rhythm.camera, *address))
+    }
+
+    /// Whether anyone answers at a name's addresses; none where the camera never called one.
+    pub fn answer_of_name(&self, rhythm: &NameRhythm) -> Option<Answer> {
+        let counts =
+            self.pairs_of_name(rhythm).map(|pair| [pair.answered + pair.midstream, pair.refused, pair.unanswered]);
+        let [answered, refused, unanswered] = counts.reduce(|a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])?;
+        Some(Answer::of(answered, refused, unanswered))
+    }
+
+    /// Every camera, without those that turned out to be behind a router, in the order in which they were seen.
+    pub fn cameras(&self) -> impl Iterator<Item = (CameraId, &Camera)> {
+        (0..).map(CameraId).zip(&self.cameras).filter(|(_, camera)| !camera.behind_router)
+    }
+
+    /// Every pair of the cameras that [`Ledger::cameras`] gives, in no particular order.
+    pub fn pairs(&self) -> impl Iterator<Item = (PairId, &Pair)> {
+        (0..).map(PairId).zip(&self.pairs).filter_map(|(id, pair)| {
+            let pair = pair.as_ref()?;
+            (!self.camera_of(pair.camera)?.behind_router).then_some((id, pair))
+        })
+    }
+
+    /// Every name of the cameras that [`Ledger::cameras`] gives, in the order in which they were seen.
+    pub fn names(&self) -> impl Iterator<Item = (NameId, &NamePair)> {
+        (0..)
+            .map(NameId)
+            .zip(&self.names.names)
+            .filter(|(_, name)| self.camera_of(name.camera).is_some_and(|camera| !camera.behind_router))
+    }
+
+    /// Pairs in the ledger.
+    pub fn pair_count(&self) -> usize {
+        self.pair_index.len()
+    }
+
+    /// Names in the ledger.
+    pub fn name_count(&self) -> usize {
+        self.names.names.len()
+    }
+
+    /// The country and owner data in use.
+    pub fn geo(&self) -> &Arc<Geo> {
+        &self.geo
+    }
+}
