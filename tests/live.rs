@@ -223,9 +223,14 @@ fn own_look_ups_are_answered_and_never_counted() {
         alerts.contains(r#""ptr_claims":{"120.26.96.67":"nice-and-harmless.example"}"#)
     });
     assert!(server.said().contains("query[PTR]"), "{}", server.said());
-    let page = get(&namespace, "/metrics");
-    assert_eq!(metric(&page, "camwatch_dns_questions_total"), 0);
-    assert_eq!(metric(&page, "camwatch_names "), 0);
+    // A question of somebody else's, later and on the same interface, is counted: then ours would have been, too.
+    let question = r"\0\1\1\0\0\1\0\0\0\0\0\0\3foo\7example\0\0\1\0\1";
+    let ask = format!("printf '{question}' > /dev/udp/127.0.0.1/{}", server.port ^ 1);
+    assert!(namespace.command("bash").args(["-c", &ask]).status().unwrap().success());
+    let asked = || metric(&get(&namespace, "/metrics"), "camwatch_dns_questions_total");
+    eventually("the question of somebody else", || asked() > 0);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(asked(), 1, "only that of somebody else");
 }
 
 /// Prometheus' own tool finds nothing to mend in the metrics.
