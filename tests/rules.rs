@@ -257,3 +257,163 @@ fn dns_finds_who_goes_past_the_resolvers_and_asks_for_what_it_should_not() {
     );
     assert_eq!(ask([10, 0, 0, 53], "hik-connect.com"), Vec::<Value>::new());
 }
+
+/// An exception of the tests' camera.
+fn exception(keys: &str) -> String {
+    format!("[[suppression]]\nname = \"trial\"\nreason = \"trial of P2P\"\nowner = \"networks\"\n{keys}\n")
+}
+
+/// The whole document of a policy with an exception on calls to China in the first and the second hour.
+fn with_exception(keys: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("camwatch.toml");
+    let rules = format!("[rules]\ndefaults = false\n[[rule]]\nname = \"r\"\n{POLICY}\n{}", exception(keys));
+    std::fs::write(&config, rules).unwrap();
+    let mut frames = Frames::default();
+    for call in 0..120_u16 {
+        frames.open(f64::from(call) * 60.0, Way::to(CHINA, 443, 40_000 + call));
+    }
+    let capture = frames.write(folder.path(), "c.pcap");
+    let arguments = ["--config", config.to_str().unwrap(), capture.to_str().unwrap()];
+    let document = read_json(&arguments);
+    assert_eq!(document, read_json(&arguments), "two reads differ");
+    let summary = text(&camwatch(&[&["read"], &arguments[..]].concat()).stdout);
+    let kept_back = !document["suppressed"].as_array().unwrap().is_empty();
+    assert_eq!(summary.contains("Kept back by exceptions: 1 alert:"), kept_back, "{summary}");
+    document
+}
+
+#[test]
+fn an_exception_keeps_back_what_it_covers_and_says_so() {
+    for keys in [
+        "until = \"2030-01-01\"\naddresses = \"120.26.96.67\"",
+        "until = \"2030-01-01\"\ncountries = \"CN\"\nrules = \"r*\"",
+        "until = \"2030-01-01\"\nrules = \"r\"",
+        "until = \"2030-01-01\"\nvendors = \"*hikvision*\"\nowner_countries = \"CN\"",
+        "until = \"2030-01-01\"\ncamera_ranges = \"10.20.0.0/16\"\nservices = \"tcp/443\"",
+    ] {
+        let document = with_exception(keys);
+        assert_eq!(document["alerts"], serde_json::json!([]), "{keys}");
+        let kept = &document["suppressed"][0];
+        assert_eq!((&kept["state"], &kept["rule"]), (&Value::from("suppressed"), &Value::from("r")), "{keys}");
+        assert_eq!(kept["suppressed_by"], serde_json::json!(["trial"]));
+        let entry = &document["suppressions"][0];
+        assert_eq!(
+            (&entry["findings"], &entry["alerts"], &entry["reason"]),
+            (&1.into(), &1.into(), &"trial of P2P".into())
+        );
+    }
+}
+
+#[test]
+fn an_exception_that_covers_something_else_is_told_to_be_unused() {
+    for keys in [
+        "until = \"2030-01-01\"\naddresses = \"120.26.97.0/24\"",
+        "until = \"2030-01-01\"\ncountries = \"RU\"",
+        "until = \"2030-01-01\"\nrules = \"s*\"",
+        "until = \"2015-03-31\"\nrules = \"r\"",
+        "until = \"2030-01-01\"\nsites = \"town hall\"",
+    ] {
+        let document = with_exception(keys);
+        assert_eq!(document["alerts"].as_array().unwrap().len(), 1, "{keys}");
+        assert_eq!(document["suppressed"], serde_json::json!([]), "{keys}");
+        assert_eq!(document["suppressions"][0]["findings"], 0, "{keys}");
+        assert_eq!(document["suppressions"][0]["last"], Value::Null, "{keys}");
+    }
+}
+
+#[test]
+fn what_an_exception_hid_fires_when_it_ends() {
+    // The capture begins at 09:00 UTC, and the calls go on for two hours.
+    let document = with_exception("until = \"2015-04-01T10:00:00Z\"\naddresses = \"120.26.96.67\"");
+    let alert = &document["alerts"][0];
+    assert_eq!(alert["since"], "2015-04-01T09:00:00Z");
+    let fired = alert["fired"].as_str().unwrap();
+    assert!(("2015-04-01T10:00:00Z".."2015-04-01T10:01:30Z").contains(&fired), "{fired}");
+    assert_eq!(
+        (&document["suppressions"][0]["ended"], &document["suppressed"]),
+        (&true.into(), &serde_json::json!([]))
+    );
+}
+
+#[test]
+fn check_refuses_exceptions_without_reason_owner_or_end_and_warns_of_ended_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("camwatch.toml");
+    let check = |text: &str| {
+        std::fs::write(&config, text).unwrap();
+        let output = camwatch(&["check", "--config", config.to_str().unwrap()]);
+        (output.status.code(), self::text(&output.stderr), self::text(&output.stdout))
+    };
+    let (code, told, _) = check("[[suppression]]\nname = \"x\"\nrules = \"overseas-*\"\n");
+    assert_eq!(code, Some(1));
+    for missing in ["`reason`", "`owner`", "`until`"] {
+        assert!(told.contains(&format!("camwatch.toml:1:1: a suppression needs {missing}: ")), "{told}");
+    }
+    let (code, told, _) = check(&exception("until = \"2030-01-01\""));
+    assert!(code == Some(1) && told.contains("covers everything"), "{told}");
+    let (code, told, printed) = check(&exception("until = \"2015-04-30\"\nsites = \"town hall\""));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.starts_with("warning: ") && told.contains("suppression `trial` ended at 2015-05-01T00:00:00Z"),
+        "{told}"
+    );
+    let (code, _, again) = check(&printed);
+    assert_eq!((code, &again), (Some(0), &printed), "what is printed reads back as itself");
+}
+
+#[test]
+fn a_message_is_told_as_the_rule_writes_it() {
+    let message = "message = \"{camera_address} of {vendor} calls {destination} in {country}: {{see}} {rule}, {site}\"";
+    let found = alerts(&format!("{POLICY}\n{message}"), calls(&[(CHINA, 443)]));
+    assert_eq!(found[0]["summary"], "10.20.0.1 of hikvision calls 120.26.96.67 in CN: {see} r, unknown");
+}
+
+#[test]
+fn keys_that_would_do_nothing_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("camwatch.toml");
+    for (rule, expected) in [
+        ("kind = \"silent\"\ncountries = \"CN\"", "toml:4:13: `countries` is about whom cameras call"),
+        ("kind = \"unregistered\"\nclass = \"any\"", "toml:4:9: `class` is about whom cameras call"),
+        ("kind = \"surge\"\nmessage = \"{camra}\"", "did you mean `camera`?"),
+    ] {
+        std::fs::write(&config, format!("[[rule]]\nname = \"r\"\n{rule}\n")).unwrap();
+        let output = camwatch(&["check", "--config", config.to_str().unwrap()]);
+        let told = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn policy_allows_what_the_register_expects() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("cameras.csv"),
+        "name,address,expected_destinations\ngate,10.20.0.1,120.26.96.0/24;*.hik-connect.com\n",
+    )
+    .unwrap();
+    let rule = "kind = \"policy\"\nallow_expected = true\n[inventory]\nfile = \"cameras.csv\"";
+    let found = alerts_in(folder.path(), rule, calls(&[(CHINA, 443), ([8, 8, 8, 8], 443)]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["evidence"]["destination"], "8.8.8.8");
+    let mut frames = calls(&[(CHINA, 443)]);
+    let resolver = Way::to([10, 0, 0, 53], 53, 5353);
+    frames.udp(10.0, resolver, &support::frames::dns_question(7, "dev.hik-connect.com"));
+    let answer = support::frames::dns_answer(7, "dev.hik-connect.com", "x.example.org", [8, 8, 8, 8]);
+    frames.udp(10.1, resolver.back(), &answer);
+    frames.open(11.0, Way::to([8, 8, 8, 8], 443, 41_000));
+    assert_eq!(alerts_in(folder.path(), rule, frames), Vec::<Value>::new());
+}
+
+#[test]
+fn connections_are_named_as_other_tools_name_them() {
+    // By community-id-spec: SHA-1 of seed, the smaller end first, protocol and ports.
+    let found = alerts("kind = \"long\"\nafter = \"1 h\"", uploads((0..70).map(|at| at * 60), 10));
+    let evidence = &found[0]["evidence"]["members"][0]["evidence"];
+    assert_eq!(evidence["community_id"], "1:/DZNBbovXx34CnuWnu7XBUkt+yI=");
+    let mut frames = calls(&[(HOME, 443)]);
+    frames.open(5.0, Way { own_port: 8000, other: CHINA, port: 50_000, out: false });
+    let found = alerts("kind = \"inbound\"", frames);
+    assert_eq!(found[0]["evidence"]["members"][0]["evidence"]["community_id"], "1:ay4QqW35sVRln+KPOOMuwk5THWg=");
+}

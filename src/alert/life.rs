@@ -1,275 +1,424 @@
-//! From findings to alerts, on capture time.
+//! From findings to alerts, on capture time: who waits, who fires, who tells of whom, who is kept back, who ended.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 
-use crate::rules::Severity;
+use super::exceptions::Exceptions;
+use super::live::{Key, Live, Member, RuleGone, Shown};
+use super::packed::Packed;
+use super::room::{Room, push};
+use super::{Alert, Finding, GroupKey, GroupKind, State, SuppressError, SuppressionEntry, Told, Transition};
+use crate::analyse::{CameraId, Ledger};
+use crate::rules::{Severity, Suppression, SuppressionSpec};
 use crate::time::Timestamp;
 
-/// A rule's condition holds, or has ceased to hold, for one subject.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// The rule's name.
-    pub rule: Arc<str>,
-    /// How bad that is.
-    pub severity: Severity,
-    /// Where it stands what to do.
-    pub runbook: Option<Arc<str>>,
-    /// With what it is put together into one alert.
-    pub group: GroupKey,
-    /// Who it is about within the group: most often a camera's id.
-    pub member: Arc<str>,
-    /// Since when, in capture time.
-    pub since: Timestamp,
-    /// It holds; else it has cleared.
-    pub holds: bool,
-    /// What the rule measured, such as attempts in its window: the larger the worse.
-    pub value: f64,
-    /// For people, why: one clause without a subject, such as "called 120.26.96.67 2,750 times in 15 min".
-    pub reason: String,
-    /// The facts, for machines.
-    pub evidence: serde_json::Value,
-}
-
-/// What alerts are told apart by, beside their rule: `destination 120.26.96.67`, `camera car-park-1`, `register missing`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupKey {
-    /// What kind of thing: `destination`, `country`, `camera`, … `camera` and `register` are told without an arrow to it.
-    pub kind: &'static str,
-    /// Which one.
-    pub value: Arc<str>,
-}
-
-/// Where an alert stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Found, and waiting for others that belong to it.
-    Pending,
-    /// It holds.
-    Firing,
-    /// It held.
-    Resolved,
-}
-
-/// A finding's life, for people and machines.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Alert {
-    /// Stable over the alert's life, and the same for two reads of one capture.
-    pub id: String,
-    /// The rule.
-    pub rule: Arc<str>,
-    /// How bad.
-    pub severity: Severity,
-    /// Where it stands what to do: the rule's link.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub runbook: Option<Arc<str>>,
-    /// What it is about: a camera, or "140 cameras → 120.26.96.67".
-    pub subject: String,
-    /// Where it stands.
-    pub state: State,
-    /// Since when the rule's condition holds, in capture time.
-    pub since: Timestamp,
-    /// When it began to fire.
-    pub fired: Option<Timestamp>,
-    /// When it was resolved.
-    pub resolved: Option<Timestamp>,
-    /// Why, in a sentence.
-    pub summary: String,
-    /// The facts.
-    pub evidence: serde_json::Value,
-    /// What its destinations claim to be called in reverse DNS, where look-ups are switched on: a claim, never the truth.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub ptr_claims: BTreeMap<IpAddr, String>,
-}
-
-impl Alert {
-    /// The destinations that the evidence names.
-    pub fn destinations(&self) -> BTreeSet<IpAddr> {
-        let group = self.evidence.get("destination").into_iter();
-        let members = self.evidence.get("members").and_then(serde_json::Value::as_array);
-        let pairs = members.into_iter().flatten().filter_map(|member| member.pointer("/evidence/pair/address"));
-        group.chain(pairs).filter_map(|address| address.as_str()?.parse().ok()).collect()
-    }
-}
-
-/// An alert changed, and its sinks should know.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Transition {
-    /// Why it is told: `firing`, `update` or `resolved`.
-    pub event: &'static str,
-    /// When, in capture time.
-    pub time: Timestamp,
-    /// The alert as it stands now.
-    #[serde(flatten)]
-    pub alert: Alert,
-}
-
 /// How long a new alert waits for others that belong to it, so that its first message names them all.
-const GROUP_WAIT: Duration = Duration::from_secs(30);
+pub(super) const GROUP_WAIT: Duration = Duration::from_secs(30);
 /// A firing alert that grew is told again this often at most.
 const UPDATE_EVERY: Duration = Duration::from_secs(600);
-/// Members listed in the evidence.
-const MAX_MEMBERS_SHOWN: usize = 1000;
-/// Alerts kept: that many live ones, of which the least severe and newest makes room for a worse one; and that many ended
-/// ones, of which the oldest leaves.
-const MAX_ALERTS: usize = 10_000;
+/// One that holds again so soon after its end is the same alert.
+const SAME_WITHIN: Duration = Duration::from_secs(3600);
+/// The end of one that came back so often is told only when it has been quiet for a while.
+const FLAPS: u32 = 2;
+const QUIET: Duration = Duration::from_secs(1800);
+/// Alerts kept: that many live ones, of which the least severe and newest makes room for a worse one; that many ended
+/// ones, and that many that may come back, of which the oldest leave.
+pub(super) const MAX_ALERTS: usize = 10_000;
+/// Ended alerts kept that an exception kept back.
+const MAX_KEPT_BACK: usize = 1000;
 
-/// Every alert, live and past.
-#[derive(Debug, Default)]
+/// Every alert, live and past, and the exceptions. What is written of it reads back and lives on.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Alerts {
-    live: BTreeMap<(Arc<str>, GroupKey), Live>,
-    past: VecDeque<Alert>,
-    left_out: u64,
-}
-
-#[derive(Debug)]
-struct Live {
-    severity: Severity,
-    runbook: Option<Arc<str>>,
-    since: Timestamp,
-    fired: Option<Timestamp>,
-    told: Timestamp,
-    told_members: usize,
-    /// By member; those that cleared stay until the alert resolves, so that the alert tells whom it was about.
-    members: BTreeMap<Arc<str>, Member>,
-    holding: usize,
-}
-
-#[derive(Debug)]
-struct Member {
-    holds: bool,
-    since: Timestamp,
-    value: f64,
-    reason: String,
-    evidence: serde_json::Value,
+    pub(super) live: BTreeMap<Key, Live>,
+    /// Ended lately, and when: they may come back.
+    pub(super) resting: BTreeMap<Key, (Timestamp, Live)>,
+    #[serde(with = "as_json")]
+    pub(super) past: VecDeque<Alert>,
+    /// Ended without having been told, because an exception kept them back.
+    #[serde(with = "as_json")]
+    kept_back: VecDeque<Alert>,
+    exceptions: Exceptions,
+    pub(super) left_out: u64,
+    /// By rule, how often something began to hold.
+    #[serde(skip)]
+    found: BTreeMap<Arc<str>, u64>,
 }
 
 impl Alerts {
     /// Takes what the rules found at `now`, and gives what the sinks should be told.
-    pub fn take(&mut self, findings: Vec<Finding>, now: Timestamp) -> Vec<Transition> {
+    pub fn take(&mut self, findings: Vec<Finding>, ledger: &Ledger, now: Timestamp) -> Vec<Transition> {
+        if self.exceptions.have_changed(now) {
+            self.judge_again(ledger, now);
+        }
+        let mut told = Vec::new();
+        let mut room = self.room();
         for finding in findings {
-            self.note(finding);
+            self.note(finding, ledger, now, &mut room, &mut told);
         }
-        let mut transitions = Vec::new();
-        let mut ended = Vec::new();
-        for (key, live) in &mut self.live {
-            let tell = match live.fired {
-                _ if live.holding == 0 => {
-                    ended.push(key.clone());
-                    live.fired.map(|_| "resolved")
-                }
-                None if now.since(live.since) >= GROUP_WAIT => {
-                    live.fired = Some(now);
-                    Some("firing")
-                }
-                Some(_) if live.members.len() > live.told_members && now.since(live.told) >= UPDATE_EVERY => {
-                    Some("update")
-                }
-                _ => None,
-            };
-            if let Some(event) = tell {
-                (live.told, live.told_members) = (now, live.members.len());
-                let state = if event == "resolved" { State::Resolved } else { State::Firing };
-                transitions.push(Transition { event, time: now, alert: live.alert(key, state, now) });
-            }
-        }
-        for key in ended {
-            if let Some(live) = self.live.remove(&key)
-                && live.fired.is_some()
-            {
-                if self.past.len() >= MAX_ALERTS {
-                    self.past.pop_front();
-                    self.left_out += 1;
-                }
-                self.past.push_back(live.alert(&key, State::Resolved, now));
-            }
-        }
-        transitions
-    }
-
-    fn note(&mut self, finding: Finding) {
-        let key = (finding.rule, finding.group);
-        if !self.live.contains_key(&key) {
-            if !finding.holds {
-                return;
-            }
-            if self.live.len() >= MAX_ALERTS {
-                self.left_out += 1;
-                if !self.make_room(finding.severity) {
-                    return;
-                }
-            }
-        }
-        let live = self.live.entry(key).or_insert_with(|| Live {
-            severity: finding.severity,
-            runbook: finding.runbook,
-            since: finding.since,
-            fired: None,
-            told: finding.since,
-            told_members: 0,
-            members: BTreeMap::new(),
-            holding: 0,
-        });
-        live.severity = live.severity.max(finding.severity);
-        // The beginning is a part of the id: it stays once told.
-        if live.fired.is_none() {
-            live.since = live.since.min(finding.since);
-        }
-        let member = live.members.entry(finding.member).or_insert_with(|| Member {
-            holds: false,
-            since: finding.since,
-            value: 0.0,
-            reason: String::new(),
-            evidence: serde_json::Value::Null,
-        });
-        live.holding = live.holding + usize::from(finding.holds) - usize::from(member.holds);
-        member.holds = finding.holds;
-        if finding.holds {
-            member.value = finding.value;
-            member.reason = finding.reason;
-            member.evidence = finding.evidence;
-        }
-    }
-
-    /// Lets the least severe alert leave, of these the newest, if it is less severe than what needs room: what a flood
-    /// sets off hides nothing worse.
-    fn make_room(&mut self, severity: Severity) -> bool {
-        let order = |live: &Live| (live.severity, Reverse(live.since));
-        let least = self.live.iter().min_by(|(a, x), (b, y)| order(x).cmp(&order(y)).then_with(|| b.cmp(a)));
-        let Some(key) = least.filter(|(_, live)| live.severity < severity).map(|(key, _)| key.clone()) else {
-            return false;
-        };
-        self.live.remove(&key).is_some()
-    }
-
-    /// Everything that fires or did, the worst first, then in the order of their beginning.
-    pub fn all(&self, now: Timestamp) -> Vec<Alert> {
-        let firing = self.live.iter().filter(|(_, live)| live.fired.is_some());
-        let mut all: Vec<Alert> =
-            firing.map(|(key, live)| live.alert(key, State::Firing, now)).chain(self.past.iter().cloned()).collect();
-        all.sort_by(|a, b| {
-            let order = |alert: &Alert| (std::cmp::Reverse(alert.severity), alert.state, alert.since);
-            order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id))
-        });
-        all
+        self.end_doubtful(now);
+        self.step(now, GROUP_WAIT, &mut told);
+        told
     }
 
     /// Fires what waits for others that belong to it: at the end of a capture nobody else comes.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Transition> {
-        let mut transitions = Vec::new();
-        for (key, live) in &mut self.live {
-            if live.fired.is_none() && live.holding > 0 {
-                live.fired = Some(now);
-                transitions.push(Transition { event: "firing", time: now, alert: live.alert(key, State::Firing, now) });
+        let mut told = Vec::new();
+        self.step(now, Duration::ZERO, &mut told);
+        told
+    }
+
+    fn note(
+        &mut self,
+        mut finding: Finding,
+        ledger: &Ledger,
+        now: Timestamp,
+        room: &mut Room,
+        told: &mut Vec<Transition>,
+    ) {
+        let key = self.place(&mut finding);
+        if finding.holds && !self.has_room(&key, &finding, room) {
+            self.left_out += 1;
+            if !self.make_room(finding.severity, now, room, told) {
+                return;
             }
         }
-        transitions
+        if !self.live.contains_key(&key) {
+            if !finding.holds {
+                return;
+            }
+            let live = match self.resting.remove(&key) {
+                // The same alert again, and nobody has looked at it since.
+                Some((ended, mut live)) if now.since(ended) <= SAME_WITHIN && live.rule_gone.is_none() => {
+                    live.severity = finding.severity;
+                    live.found = now;
+                    live.flaps += 1;
+                    live
+                }
+                Some((ended, mut live)) if now.since(ended) <= SAME_WITHIN => {
+                    (live.rule_gone, live.found) = (None, now);
+                    live
+                }
+                _ => Live::new(&finding, now),
+            };
+            self.live.insert(key.clone(), live);
+        }
+        let hidden = finding.holds.then(|| self.exceptions.cover(&key.0, &finding.about, ledger, now)).flatten();
+        let Some(live) = self.live.get_mut(&key) else { return };
+        live.severity = live.severity.max(finding.severity);
+        live.doubtful = None;
+        if finding.holds && hidden.is_none() && live.holding == 0 && live.fired.is_none() && live.within.is_none() {
+            live.found = now;
+        }
+        // The beginning is a part of the id: it stays once told.
+        if live.told_count == 0 && live.fired.is_none() {
+            live.since = live.since.min(finding.since);
+        }
+        let site = finding.about.camera.and_then(|id| ledger.camera_of(id)?.site.as_deref().map(Arc::from));
+        room.members += usize::from(!live.members.contains_key(&finding.member));
+        let member = live.member(
+            finding.member.clone(),
+            Member {
+                holds: false,
+                hidden: None,
+                about: finding.about.clone(),
+                site: None,
+                since: finding.since,
+                value: 0.0,
+                reason: String::new(),
+                evidence: Packed::default(),
+            },
+        );
+        if finding.holds {
+            member.about = finding.about;
+            member.site = site;
+            member.value = finding.value;
+            member.reason = finding.reason;
+            member.evidence = finding.evidence.into();
+        }
+        if finding.holds && !member.holds {
+            *self.found.entry(key.0.clone()).or_default() += 1;
+        }
+        let hidden = if finding.holds { hidden } else { member.hidden.clone() };
+        let first = live.hidden == 0;
+        if live.set(&finding.member, finding.holds, hidden.clone())
+            && let Some(name) = hidden
+        {
+            self.exceptions.count(&name, first, now);
+        }
+    }
+
+    /// Asks of everything that holds whether an exception covers it now.
+    fn judge_again(&mut self, ledger: &Ledger, now: Timestamp) {
+        for ((rule, _), live) in &mut self.live {
+            let holding = live.members.iter().filter(|(_, member)| member.holds);
+            let judged: Vec<(Arc<str>, Option<Arc<str>>)> = holding
+                .map(|(name, member)| (name.clone(), self.exceptions.cover(rule, &member.about, ledger, now)))
+                .collect();
+            for (name, hidden) in judged {
+                let first = live.hidden == 0;
+                if live.set(&name, true, hidden.clone())
+                    && let Some(hidden) = hidden
+                {
+                    self.exceptions.count(&hidden, first, now);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, wait: Duration, told: &mut Vec<Transition>) {
+        self.resting.retain(|_, (ended, _)| now.since(*ended) <= SAME_WITHIN);
+        self.end(now, told);
+        self.let_go();
+        self.put_together(now, wait);
+        self.fire(now, wait, told);
+        let updates: Vec<Key> = self
+            .live
+            .iter()
+            .filter(|(_, live)| live.holding > 0 && wants_update(live, now))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in updates {
+            self.tell(&key, Told::Update, now, None, told);
+        }
+    }
+
+    /// Resolves those of which nothing holds any more that may be told.
+    fn end(&mut self, now: Timestamp, told: &mut Vec<Transition>) {
+        let mut over = Vec::new();
+        for (key, live) in &mut self.live {
+            if live.holding > 0 && live.rule_gone.is_none() {
+                if live.quiet_since.take().is_some() {
+                    live.flaps += 1;
+                }
+                continue;
+            }
+            let flaps = live.flaps >= FLAPS && live.is_told() && live.hidden == 0 && live.rule_gone.is_none();
+            if flaps && now.since(*live.quiet_since.get_or_insert(now)) < QUIET {
+                continue;
+            }
+            over.push(key.clone());
+        }
+        for key in over {
+            let Some(live) = self.live.get(&key) else { continue };
+            let beside = match live.rule_gone {
+                Some(RuleGone::Removed) => Some("ended: the rule is gone from the configuration".to_owned()),
+                Some(RuleGone::Changed) => Some("ended: the rule was changed".to_owned()),
+                None => {
+                    let names: BTreeSet<&str> =
+                        live.members.values().filter(|one| one.holds).filter_map(|one| one.hidden.as_deref()).collect();
+                    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                    (live.hidden > 0).then(|| format!("ended: an exception covers it now: {names}"))
+                }
+            };
+            if live.is_told() {
+                self.resolve(&key, now, beside.as_deref(), told);
+            }
+            let Some(live) = self.live.get_mut(&key) else { continue };
+            (live.fired, live.within, live.quiet_since, live.acknowledged) = (None, None, None, None);
+            live.also.clear();
+            // What an exception keeps back lives on in silence.
+            if live.hidden > 0 && live.rule_gone.is_none() {
+                continue;
+            }
+            if let Some(live) = self.live.remove(&key) {
+                if live.members.values().any(|member| member.hidden.is_some()) {
+                    let mut alert = live.alert(&key, State::Suppressed, now, Shown::KeptBack);
+                    alert.resolved = Some(now);
+                    self.kept_back.retain(|other| other.id != alert.id);
+                    push(&mut self.kept_back, alert, MAX_KEPT_BACK);
+                }
+                if live.told_count > 0 {
+                    self.resting.insert(key, (now, live));
+                }
+            }
+        }
+        self.let_rest();
+    }
+
+    /// Alerts stand for themselves again that another one no longer tells of.
+    fn let_go(&mut self) {
+        let within: Vec<Key> =
+            self.live.iter().filter(|(_, live)| live.within.is_some()).map(|(key, _)| key.clone()).collect();
+        for key in within {
+            let Some(live) = self.live.get(&key) else { continue };
+            let Some(teller) = live.within.clone() else { continue };
+            let covered = self
+                .live
+                .get(&teller)
+                .is_some_and(|teller| teller.is_told() && live.severity <= teller.severity && live.is_part_of(teller));
+            if covered {
+                continue;
+            }
+            if let Some(live) = self.live.get_mut(&key) {
+                live.within = None;
+            }
+            if let Some(teller) = self.live.get_mut(&teller) {
+                teller.also.remove(&key);
+            }
+        }
+    }
+
+    /// Fires what has waited long enough, the worst first: each tells of what is a part of it.
+    fn fire(&mut self, now: Timestamp, wait: Duration, told: &mut Vec<Transition>) {
+        let mut ready: Vec<(Reverse<Severity>, Timestamp, Key)> = Vec::new();
+        for (key, live) in &self.live {
+            let waits = live.fired.is_none() && live.within.is_none();
+            let wait = if key.1.kind == GroupKind::Own { Duration::ZERO } else { wait };
+            if waits && live.holding > 0 && now.since(live.found) >= wait {
+                ready.push((Reverse(live.severity), live.since, key.clone()));
+            }
+        }
+        if ready.is_empty() {
+            return;
+        }
+        ready.sort();
+        let mut tellers: AHashMap<GroupKey, Vec<Key>> = AHashMap::new();
+        for (key, _) in self.live.iter().filter(|(_, live)| live.is_told()) {
+            tellers.entry(key.1.clone()).or_default().push(key.clone());
+        }
+        for (_, _, key) in ready {
+            let others = tellers.entry(key.1.clone()).or_default();
+            let Some(live) = self.live.get(&key) else { continue };
+            let teller = others.iter().find(|other| {
+                self.live
+                    .get(*other)
+                    .is_some_and(|other| other.is_told() && live.severity <= other.severity && live.is_part_of(other))
+            });
+            if let Some(teller) = teller.cloned() {
+                self.take_in(&key, &teller);
+                continue;
+            }
+            let part: Vec<Key> = others
+                .iter()
+                .filter(|other| {
+                    self.live.get(*other).is_some_and(|other| other.severity < live.severity && other.is_part_of(live))
+                })
+                .cloned()
+                .collect();
+            let firing = live.fired.is_none() && live.told_count > 0;
+            others.retain(|other| !part.contains(other));
+            others.push(key.clone());
+            if let Some(live) = self.live.get_mut(&key) {
+                live.fired = Some(now);
+            }
+            if firing {
+                let id = self.live.get(&key).map(|live| live.id(&key));
+                self.past.retain(|alert| Some(&alert.id) != id.as_ref());
+            }
+            let subject = self.live.get(&key).map(|live| super::told::short_of(&live.id(&key))).unwrap_or_default();
+            let mut after = Vec::new();
+            for other in part {
+                let beside = format!("goes on as a part of {} {subject}", key.0);
+                self.resolve(&other, now, Some(&beside), &mut after);
+                self.take_in(&other, &key);
+            }
+            self.tell(&key, Told::Firing, now, None, told);
+            told.append(&mut after);
+        }
+    }
+
+    /// `key` is told of by `teller` from now on.
+    fn take_in(&mut self, key: &Key, teller: &Key) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        (live.within, live.fired) = (Some(teller.clone()), None);
+        let also = live.as_also();
+        if let Some(teller) = self.live.get_mut(teller) {
+            teller.also.insert(key.clone(), also);
+        }
+    }
+
+    fn tell(&mut self, key: &Key, event: Told, now: Timestamp, beside: Option<&str>, told: &mut Vec<Transition>) {
+        let Some(live) = self.live.get(key) else { return };
+        let parts: Vec<_> =
+            live.also.keys().map(|part| (part.clone(), self.live.get(part).map(Live::as_also))).collect();
+        let Some(live) = self.live.get_mut(key) else { return };
+        for (part, also) in parts {
+            if let Some(known) = live.also.get_mut(&part) {
+                known.go_on(also);
+            }
+        }
+        told.push(live.tell(key, event, now, beside));
+    }
+
+    /// Tells the end of one, and remembers it as it was told.
+    pub(super) fn resolve(&mut self, key: &Key, now: Timestamp, beside: Option<&str>, told: &mut Vec<Transition>) {
+        self.tell(key, Told::Resolved, now, beside, told);
+        if let Some(last) = told.last() {
+            let alert = last.alert.clone();
+            self.past.retain(|other| other.id != alert.id);
+            self.left_out += push(&mut self.past, alert, MAX_ALERTS);
+        }
+    }
+
+    /// Everything that fires or did, the worst first, then in the order of their beginning.
+    pub fn all(&self, now: Timestamp) -> Vec<Alert> {
+        let firing = self.live.iter().filter(|(_, live)| live.is_told());
+        let firing = firing.map(|(key, live)| live.alert(key, State::Firing, now, Shown::Told));
+        sorted(firing.chain(self.past.iter().cloned()))
+    }
+
+    /// Everything that an exception keeps back or kept back, ended or not.
+    pub fn suppressed(&self, now: Timestamp) -> Vec<Alert> {
+        let hidden = self.live.iter().filter(|(_, live)| live.members.values().any(|one| one.hidden.is_some()));
+        let hidden = hidden.map(|(key, live)| live.alert(key, State::Suppressed, now, Shown::KeptBack));
+        sorted(hidden.chain(self.kept_back.iter().cloned()))
+    }
+
+    /// Ends the alerts of a rule that is no more or says something else now, at the next [`Alerts::take`].
+    pub fn end_rule(&mut self, rule: &str, why: RuleGone) {
+        for (_, live) in self.live.iter_mut().filter(|((name, _), _)| **name == *rule) {
+            live.rule_gone = Some(why);
+        }
+        if why == RuleGone::Removed {
+            self.found.remove(rule);
+        }
+    }
+
+    /// The rules that have alerts.
+    pub fn rules(&self) -> BTreeSet<Arc<str>> {
+        let of_rules = self.live.keys().filter(|(_, group)| group.kind != GroupKind::Own);
+        of_rules.map(|(rule, _)| rule.clone()).collect()
+    }
+
+    /// Takes the exceptions of the configuration; at the next [`Alerts::take`] everything that holds is judged by them.
+    pub fn set_suppressions(&mut self, configured: Vec<Suppression>) {
+        self.exceptions.configure(configured);
+    }
+
+    /// Takes the exceptions that are configured now from those that these alerts, which were read back, take the place of.
+    pub fn take_configured_from(&mut self, mut before: Self) {
+        self.exceptions.take_configured(&mut before.exceptions);
+    }
+
+    /// Makes an exception, from now on.
+    pub fn suppress(&mut self, spec: SuppressionSpec, now: Timestamp) -> Result<(), SuppressError> {
+        self.exceptions.add(spec, now)
+    }
+
+    /// Ends an exception that was made while camwatch ran: what it hid and still holds fires.
+    pub fn end_suppression(&mut self, name: &str) -> Result<(), SuppressError> {
+        self.exceptions.end(name)
+    }
+
+    /// Every exception, with what it has hidden.
+    pub fn suppressions(&self, now: Timestamp) -> Vec<SuppressionEntry> {
+        self.exceptions.entries(now)
+    }
+
+    /// The exceptions that were made while camwatch ran.
+    pub fn made_suppressions(&self) -> impl Iterator<Item = &SuppressionSpec> {
+        self.exceptions.made()
+    }
+
+    /// How often something of a rule began to hold since the start, kept back or not.
+    pub fn found(&self, rule: &str) -> u64 {
+        self.found.get(rule).copied().unwrap_or(0)
     }
 
     /// Findings for which there was no room, and alerts that made room for others.
@@ -280,167 +429,64 @@ impl Alerts {
     /// How many fire now, by severity.
     pub fn firing(&self) -> BTreeMap<Severity, u64> {
         let mut counts = BTreeMap::new();
-        for live in self.live.values().filter(|live| live.fired.is_some()) {
+        for live in self.live.values().filter(|live| live.is_told()) {
             *counts.entry(live.severity).or_default() += 1;
         }
         counts
     }
-}
 
-impl Live {
-    fn alert(&self, (rule, group): &(Arc<str>, GroupKey), state: State, now: Timestamp) -> Alert {
-        let worst = self.members.iter().max_by(|(a, x), (b, y)| x.value.total_cmp(&y.value).then_with(|| b.cmp(a)));
-        let (who, subject) = match (self.members.len(), self.members.keys().next()) {
-            (1, Some(one)) if matches!(group.kind, "camera" | "register") => (one.to_string(), one.to_string()),
-            (1, Some(one)) => (one.to_string(), format!("{one} → {}", group.value)),
-            (count, _) if group.kind == "register" => (format!("{count} cameras"), format!("{count} cameras")),
-            (count, _) => (format!("{count} cameras"), format!("{count} cameras → {}", group.value)),
-        };
-        let reason = worst.map_or("", |(_, member)| member.reason.as_str());
-        let summary = match worst {
-            Some((name, member)) if self.members.len() > 1 => {
-                let others = self.members.values().any(|other| other.value < member.value);
-                let which = if others && group.kind != "register" { "the most" } else { "one of them" };
-                format!("{who}: {which}, {}, {reason}", known_as(name, &member.evidence))
+    /// How many fire now and name a camera, by camera.
+    pub fn firing_by_camera(&self) -> BTreeMap<CameraId, u64> {
+        let mut counts = BTreeMap::new();
+        for live in self.live.values().filter(|live| live.is_told()) {
+            let named = live.members.values().filter(|member| member.holds && member.hidden.is_none());
+            // A camera may be a member more than once: by each address that it called.
+            let cameras: BTreeSet<CameraId> = named.filter_map(|member| member.about.camera).collect();
+            for camera in cameras {
+                *counts.entry(camera).or_default() += 1;
             }
-            Some((name, member)) => format!("{} {reason}", known_as(name, &member.evidence)),
-            None => who,
-        };
-        let members: Vec<_> = self
-            .members
-            .iter()
-            .take(MAX_MEMBERS_SHOWN)
-            .map(|(name, member)| {
-                serde_json::json!({
-                    "subject": name, "holds": member.holds, "since": member.since,
-                    "value": member.value, "evidence": member.evidence,
-                })
-            })
-            .collect();
-        Alert {
-            id: format!("{rule}/{}/{}/{}", group.kind, group.value, self.since),
-            rule: rule.clone(),
-            severity: self.severity,
-            runbook: self.runbook.clone(),
-            subject,
-            state,
-            since: self.since,
-            fired: self.fired,
-            resolved: (state == State::Resolved).then_some(now),
-            summary,
-            evidence: serde_json::json!({
-                group.kind: group.value, "count": self.members.len(), "members": members,
-            }),
-            ptr_claims: BTreeMap::new(),
         }
+        counts
+    }
+
+    /// How many an exception keeps back now.
+    pub fn suppressed_count(&self) -> u64 {
+        self.live.values().filter(|live| live.hidden > 0).count() as u64
     }
 }
 
-/// A member as a person knows it: `10.20.7.31 (hikvision, 44:19:b6:00:00:01)`, `car park (10.20.7.31, town hall, CCTV-0412)`.
-fn known_as(name: &str, evidence: &serde_json::Value) -> String {
-    let camera = |key: &str| evidence.get("camera").and_then(|camera| camera.get(key));
-    let fact = |key| camera(key).and_then(serde_json::Value::as_str);
-    let address = camera("addresses").and_then(|all| all.as_array()?.last()?.as_str());
-    // Nobody knows a camera by its MAC address.
-    let (lead, also) = match address {
-        Some(address) if fact("mac") == Some(name) => (address, Some(name)),
-        _ => (name, address.filter(|address| !name.starts_with(address))),
-    };
-    let facts: Vec<&str> = [fact("vendor"), also, fact("site"), fact("asset")].into_iter().flatten().collect();
-    if facts.is_empty() { lead.to_owned() } else { format!("{lead} ({})", facts.join(", ")) }
+/// Whether more of it should be told by now.
+pub(super) fn wants_update(live: &Live, now: Timestamp) -> bool {
+    let rationed = live.acknowledged.is_none() && live.has_grown() && now.since(live.told) >= UPDATE_EVERY;
+    live.is_told() && (live.is_worse() || rationed)
+}
+
+fn sorted(alerts: impl Iterator<Item = Alert>) -> Vec<Alert> {
+    let mut all: Vec<Alert> = alerts.collect();
+    all.sort_by(|a, b| {
+        let order = |alert: &Alert| (Reverse(alert.severity), alert.state, alert.since);
+        order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    all
+}
+
+/// Alerts leave keys out that are empty, which formats without keys can't read back.
+mod as_json {
+    use std::collections::VecDeque;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Alert;
+
+    pub(super) fn serialize<S: Serializer>(alerts: &VecDeque<Alert>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&serde_json::to_string(alerts).map_err(serde::ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<VecDeque<Alert>, D::Error> {
+        serde_json::from_str(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn finding(member: &str, at: i64, holds: bool) -> Finding {
-        Finding {
-            rule: "overseas-rate".into(),
-            severity: Severity::Critical,
-            runbook: None,
-            group: GroupKey { kind: "destination", value: "120.26.96.67".into() },
-            member: member.into(),
-            since: Timestamp::from_parts(at, 0),
-            holds,
-            value: at as f64,
-            reason: "called it often".to_owned(),
-            evidence: serde_json::Value::Null,
-        }
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_parts(second, 0)
-    }
-
-    #[test]
-    fn cameras_of_one_destination_are_one_alert_that_names_them_all() {
-        let mut alerts = Alerts::default();
-        assert_eq!(alerts.take(vec![finding("a", 100, true)], at(100)), []);
-        assert_eq!(alerts.take(vec![finding("b", 110, true), finding("c", 110, true)], at(110)), []);
-        let told = alerts.take(Vec::new(), at(130));
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].event, told[0].alert.subject.as_str()), ("firing", "3 cameras → 120.26.96.67"));
-        assert_eq!(told[0].alert.since, at(100));
-        assert_eq!(alerts.take(Vec::new(), at(140)), [], "told once");
-    }
-
-    #[test]
-    fn a_camera_is_told_by_what_a_person_knows_it_by() {
-        let mac = "44:19:b6:00:00:01";
-        let told = |name: &str, camera: serde_json::Value| known_as(name, &serde_json::json!({ "camera": camera }));
-        let camera = serde_json::json!({ "addresses": ["10.0.0.9", "10.0.0.1"], "mac": mac, "vendor": "hikvision" });
-        assert_eq!(told(mac, camera), "10.0.0.1 (hikvision, 44:19:b6:00:00:01)");
-        let camera = serde_json::json!({ "addresses": ["10.0.0.1"], "site": "town hall", "asset": "CCTV-0412" });
-        assert_eq!(told("gate", camera), "gate (10.0.0.1, town hall, CCTV-0412)");
-        let camera = serde_json::json!({ "addresses": ["10.0.0.1"] });
-        assert_eq!(told("10.0.0.1%vlan12", camera), "10.0.0.1%vlan12");
-        assert_eq!(known_as("a", &serde_json::Value::Null), "a");
-    }
-
-    #[test]
-    fn what_a_flood_sets_off_hides_nothing_worse() {
-        let mut alerts = Alerts::default();
-        let flood = |number: usize| Finding {
-            severity: Severity::Warning,
-            group: GroupKey { kind: "camera", value: format!("{number}").into() },
-            ..finding("a", 100, true)
-        };
-        alerts.take((0..MAX_ALERTS + 5).map(flood).collect(), at(100));
-        assert_eq!((alerts.live.len(), alerts.left_out()), (MAX_ALERTS, 5));
-        alerts.take(vec![finding("a", 110, true)], at(110));
-        assert_eq!((alerts.live.len(), alerts.left_out()), (MAX_ALERTS, 6));
-        let told = alerts.take(Vec::new(), at(140));
-        assert!(told.iter().any(|told| told.alert.severity == Severity::Critical));
-    }
-
-    #[test]
-    fn growth_is_told_again_but_rationed() {
-        let mut alerts = Alerts::default();
-        alerts.take(vec![finding("a", 0, true)], at(0));
-        assert_eq!(alerts.take(Vec::new(), at(30)).len(), 1);
-        assert_eq!(alerts.take(vec![finding("b", 60, true)], at(60)), []);
-        let told = alerts.take(Vec::new(), at(630));
-        assert_eq!((told.len(), told[0].event), (1, "update"));
-    }
-
-    #[test]
-    fn resolves_when_nobody_is_left() {
-        let mut alerts = Alerts::default();
-        alerts.take(vec![finding("a", 0, true), finding("b", 0, true)], at(0));
-        alerts.take(Vec::new(), at(30));
-        assert_eq!(alerts.take(vec![finding("a", 40, false)], at(40)), []);
-        let told = alerts.take(vec![finding("b", 50, false)], at(50));
-        assert_eq!((told[0].event, told[0].alert.state), ("resolved", State::Resolved));
-        assert_eq!(alerts.all(at(60)).len(), 1, "it is remembered");
-        assert_eq!(alerts.take(vec![finding("b", 60, false)], at(60)), []);
-    }
-
-    #[test]
-    fn what_clears_before_it_fired_was_nothing() {
-        let mut alerts = Alerts::default();
-        alerts.take(vec![finding("a", 0, true)], at(0));
-        assert_eq!(alerts.take(vec![finding("a", 10, false)], at(10)), []);
-        assert!(alerts.all(at(60)).is_empty());
-    }
-}
+#[path = "life_tests.rs"]
+mod tests;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::beat::Beat;
 use super::pair::PairId;
 use crate::device::{self, DeviceId, DeviceKind, Vendors};
@@ -12,11 +14,11 @@ use crate::net::{Mac, Segment, Service};
 use crate::time::Timestamp;
 
 /// A camera's place in the ledger. Stays valid as long as the ledger lives; places are not used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct CameraId(pub(super) u32);
 
 /// By what a device is known over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Identity {
     Mac(Mac),
     /// As the inventory knows it, by a serial number.
@@ -41,7 +43,7 @@ const MAX_ADDRESSES: usize = 16;
 const MAX_INTERNAL_SERVICES: usize = 32;
 
 /// A watched device: who it is and what it did in all.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Camera {
     /// The name people use: configured name, else MAC address, else address.
     pub id: String,
@@ -98,6 +100,7 @@ pub struct Camera {
     /// The rhythm of its calls to all overseas destinations together.
     pub overseas_beat: Beat,
     /// The pair of the last event: the next is most often the same.
+    #[serde(skip)]
     pub(super) last_pair: Option<(IpAddr, PairId)>,
 }
 
@@ -163,6 +166,29 @@ impl Camera {
         self.configured = configured.is_some();
         if let Some(camera) = configured {
             self.kind = camera.kind;
+        }
+    }
+
+    /// In place of one that cannot be read back: it is shown to nobody, and its pairs neither.
+    pub(super) fn nobodys() -> Self {
+        let address = IpAddr::from([0, 0, 0, 0]);
+        let identity = Identity::Address(Segment::Whole, address);
+        let camera = Self::new(identity, Segment::Whole, address, None, Timestamp::MIN);
+        Self { behind_router: true, addresses: Vec::new(), ..camera }
+    }
+
+    /// The counters, for checks.
+    pub(super) fn counters(&self) -> impl Iterator<Item = u64> {
+        let own = [self.attempts, self.overseas_attempts, self.unknown_attempts, self.internal_attempts];
+        let outcomes = [self.unanswered, self.refused, self.answered, self.dns_questions];
+        own.into_iter().chain(outcomes).chain(self.internal_services.values().copied())
+    }
+
+    /// Shorter, where the lists of something damaged are too long.
+    pub(super) fn bound(&mut self) {
+        self.addresses.truncate(MAX_ADDRESSES);
+        while self.internal_services.len() > MAX_INTERNAL_SERVICES {
+            self.internal_services.pop_last();
         }
     }
 

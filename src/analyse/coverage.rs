@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ahash::AHashMap;
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::device::hours::{Hours, REMEMBERED, hour_of, start_of};
 use crate::net::Segment;
+use crate::saved::{ChangedKeys, Damaged, Piece, Pieces, check_counts, decode, encode};
 use crate::time::Timestamp;
 
 /// An hour of which fewer minutes were captured is not observable.
@@ -42,6 +43,23 @@ impl Observed {
         matches!(self, Self::CaptureDown | Self::Loss | Self::NetworkUnseen)
     }
 
+    /// By its word in documents and the store.
+    pub fn of_key(key: &str) -> Option<Self> {
+        let all = [Self::Observed, Self::Silent, Self::CaptureDown, Self::Loss, Self::NetworkUnseen];
+        all.into_iter().find(|known| known.key() == key)
+    }
+
+    /// As documents and the store write it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Silent => "silent",
+            Self::CaptureDown => "capture-down",
+            Self::Loss => "loss",
+            Self::NetworkUnseen => "network-unseen",
+        }
+    }
+
     /// As people read it.
     pub fn word(self) -> &'static str {
         match self {
@@ -65,7 +83,18 @@ pub struct HourCounts {
     pub not_observable: u32,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+/// How well a device could be observed in the last 24 hours.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LastDay {
+    /// Hours in which it was seen.
+    pub observed_hours: u32,
+    /// Hours in which it was not, though it could have been.
+    pub silent_hours: u32,
+    /// Which share of all packets was lost (0 to 1).
+    pub loss: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Hour {
     /// One bit a minute that was captured.
     minutes: u64,
@@ -81,7 +110,15 @@ pub struct Coverage {
     before: Option<Timestamp>,
     max_loss: f64,
     networks_left_out: u64,
+    unwritten_hours: ChangedKeys<i64>,
+    unwritten_networks: ChangedKeys<(Segment, IpNet)>,
 }
+
+/// The part of a checkpoint that has what was captured by the hour.
+pub const HOURS_PART: &str = HOURS;
+const HOURS: &str = "coverage-hour";
+const NETWORKS: &str = "coverage-network";
+const SUMS: &str = "coverage";
 
 /// The network by which coverage is told: neighbours on it are seen by the same port. /24, /64.
 fn network_of(address: IpAddr) -> Option<IpNet> {
@@ -92,7 +129,15 @@ fn network_of(address: IpAddr) -> Option<IpNet> {
 impl Coverage {
     /// Nothing observed yet. An hour that lost more than `max_loss` of its packets (0 to 1) is not observable.
     pub fn new(max_loss: f64) -> Self {
-        Self { hours: BTreeMap::new(), networks: AHashMap::new(), before: None, max_loss, networks_left_out: 0 }
+        Self {
+            hours: BTreeMap::new(),
+            networks: AHashMap::new(),
+            before: None,
+            max_loss,
+            networks_left_out: 0,
+            unwritten_hours: ChangedKeys::default(),
+            unwritten_networks: ChangedKeys::default(),
+        }
     }
 
     /// Takes another limit of loss.
@@ -109,17 +154,21 @@ impl Coverage {
             let from = before.filter(|before| *before <= now && now.since(*before) <= GAP).unwrap_or(now);
             let minute = |time: Timestamp| time.as_secs().div_euclid(60);
             for minute in minute(from)..=minute(now) {
+                self.unwritten_hours.note(minute.div_euclid(60));
                 let hour = self.hours.entry(minute.div_euclid(60)).or_default();
                 hour.minutes |= 1 << minute.rem_euclid(60);
             }
         }
         if frames > 0 || lost > 0 {
+            self.unwritten_hours.note(hour_of(now));
             let hour = self.hours.entry(hour_of(now)).or_default();
             hour.frames += frames;
             hour.lost += lost;
         }
         while self.hours.len() > REMEMBERED as usize {
-            self.hours.pop_first();
+            if let Some((hour, _)) = self.hours.pop_first() {
+                self.unwritten_hours.note(hour);
+            }
         }
     }
 
@@ -130,8 +179,10 @@ impl Coverage {
         if let Some(hours) = self.networks.get_mut(&(segment, network)) {
             if !hours.has(hour) {
                 hours.set(hour);
+                self.unwritten_networks.note((segment, network));
             }
         } else if self.networks.len() < MAX_NETWORKS {
+            self.unwritten_networks.note((segment, network));
             self.networks.entry((segment, network)).or_default().set(hour);
         } else {
             self.networks_left_out += 1;
@@ -143,6 +194,11 @@ impl Coverage {
         let first = self.hours.first_key_value().map_or(0, |(hour, _)| *hour);
         let end = self.hours.last_key_value().map_or(0, |(hour, _)| hour + 1);
         first.max(end - REMEMBERED)..end
+    }
+
+    /// Packets that were lost in an hour.
+    pub fn lost(&self, hour: i64) -> u64 {
+        self.hours.get(&hour).map_or(0, |seen| seen.lost)
     }
 
     /// What is known of an hour as such, whoever is asked about.
@@ -189,6 +245,25 @@ impl Coverage {
         counts
     }
 
+    /// How well a device could be observed in the last 24 hours, this one among them.
+    pub fn last_day(&self, device: &Device, now: Timestamp) -> LastDay {
+        let last = hour_of(now);
+        let hours = last - 23..=last;
+        let (lost, frames) = self
+            .hours
+            .range(hours.clone())
+            .fold((0, 0), |(lost, frames), (_, hour)| (lost + hour.lost, frames + hour.frames + hour.lost));
+        let mut day = LastDay { observed_hours: 0, silent_hours: 0, loss: lost as f64 / frames.max(1) as f64 };
+        for hour in hours {
+            match self.of(device, hour) {
+                Observed::Observed => day.observed_hours += 1,
+                Observed::Silent => day.silent_hours += 1,
+                _ => {}
+            }
+        }
+        day
+    }
+
     fn saw_network(&self, segment: Segment, address: IpAddr, hour: i64) -> bool {
         network_of(address)
             .and_then(|network| self.networks.get(&(segment, network)))
@@ -221,6 +296,68 @@ impl Coverage {
             })
             .sum();
         Duration::from_secs(u64::from(minutes) * 60)
+    }
+
+    /// Gives a piece of everything that changed since the last time, or of all there is.
+    pub(super) fn save(&mut self, whole: bool, pieces: &mut Vec<Piece>) {
+        if whole {
+            self.unwritten_hours.start();
+            self.unwritten_networks.start();
+            self.hours.keys().for_each(|hour| self.unwritten_hours.note(*hour));
+            self.networks.keys().for_each(|network| self.unwritten_networks.note(*network));
+        }
+        for hour in self.unwritten_hours.take() {
+            let bytes = self.hours.get(&hour).map(encode);
+            pieces.push(Piece { part: HOURS, key: encode(&hour), bytes });
+        }
+        for network in self.unwritten_networks.take() {
+            let bytes = self.networks.get(&network).map(encode);
+            pieces.push(Piece { part: NETWORKS, key: encode(&network), bytes });
+        }
+        let bytes = Some(encode(&(self.before, self.networks_left_out)));
+        pieces.push(Piece { part: SUMS, key: Vec::new(), bytes });
+    }
+
+    /// As it was when its pieces were given.
+    pub(super) fn restore(max_loss: f64, pieces: &mut Pieces) -> Self {
+        let mut coverage = Self::new(max_loss);
+        let ends = hour_of(Timestamp::MIN)..=hour_of(Timestamp::from_nanos(i64::MAX));
+        pieces.take_keys(HOURS, |hour: i64, seen: Hour| {
+            check_counts(&[seen.frames, seen.lost])?;
+            if !ends.contains(&hour) {
+                return Err(Damaged::Impossible("an hour that never was"));
+            }
+            coverage.hours.insert(hour, seen);
+            Ok(())
+        });
+        while coverage.hours.len() > REMEMBERED as usize {
+            coverage.hours.pop_first();
+        }
+        pieces.take_keys(NETWORKS, |network: (Segment, IpNet), hours: Hours| {
+            if !hours.can_be() || coverage.networks.len() >= MAX_NETWORKS {
+                return Err(Damaged::Impossible("hours that never were, or a network too many"));
+            }
+            coverage.networks.insert(network, hours);
+            Ok(())
+        });
+        if let Some((before, left_out)) = pieces.take_one::<(Option<Timestamp>, u64)>(SUMS) {
+            coverage.before = before;
+            coverage.networks_left_out = if check_counts(&[left_out]).is_ok() { left_out } else { 0 };
+        }
+        coverage.unwritten_hours.start();
+        coverage.unwritten_networks.start();
+        coverage
+    }
+
+    /// Frames taken and lost by the hour, from the pieces of a checkpoint under [`HOURS_PART`]; what cannot be read is left
+    /// out.
+    pub fn frames_of<'p>(pieces: impl Iterator<Item = (&'p [u8], &'p [u8])>) -> BTreeMap<i64, (u64, u64)> {
+        let read = |(key, bytes): (&[u8], &[u8])| {
+            let (hour, seen) = (decode::<i64>(key).ok()?, decode::<Hour>(bytes).ok()?);
+            check_counts(&[seen.frames, seen.lost]).ok()?;
+            Some((hour, (seen.frames, seen.lost)))
+        };
+        pieces.filter_map(read).collect()
     }
 
     /// Sightings in networks for which there was no room.

@@ -11,7 +11,7 @@ mod name;
 mod pair;
 
 pub use camera::{Camera, CameraId};
-pub use coverage::{Coverage, HourCounts, Observed};
-pub use ledger::{BeatKey, Ledger, LedgerLimits, Step, StepKind, Totals};
+pub use coverage::{Coverage, HOURS_PART, HourCounts, LastDay, Observed};
+pub use ledger::{BeatKey, HourCounted, Ledger, LedgerLimits, Step, StepKind, Totals};
 pub use name::{NameId, NameKinds, NamePair, NameRhythm, RhythmId};
-pub use pair::{Answer, Pair, PairId, PairName};
+pub use pair::{Answer, Counts, Pair, PairId, PairName};

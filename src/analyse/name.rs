@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::beat::Beat;
 use super::camera::CameraId;
+use crate::saved::{ChangedKeys, Changes};
 use crate::time::Timestamp;
 use crate::track::{NameKind, NameSeen};
 
 /// A name's place in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct NameId(pub(super) u32);
 
 /// Addresses kept of one name.
@@ -23,7 +25,7 @@ const MAX_EACH: usize = 8;
 const GRACE: Duration = Duration::from_secs(300);
 
 /// How names are known, all at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NameKinds(u8);
 
 impl NameKinds {
@@ -45,7 +47,9 @@ impl NameKinds {
 }
 
 /// A name that a device used for a host.
-#[derive(Debug)]
+///
+/// The order of fields is that of the checkpoint's format: new ones come last, with a default.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct NamePair {
     /// The camera.
     pub camera: CameraId,
@@ -74,11 +78,13 @@ pub struct NamePair {
 }
 
 /// A name's rhythm's place in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RhythmId(pub(super) u32);
 
 /// A camera × name, however it is known: what keeps its rhythm while addresses change.
-#[derive(Debug)]
+///
+/// The order of fields is that of the checkpoint's format: new ones come last, with a default.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct NameRhythm {
     /// The camera.
     pub camera: CameraId,
@@ -88,6 +94,18 @@ pub struct NameRhythm {
     pub addresses: Vec<IpAddr>,
     /// The rhythm of its questions in DNS, and of attempts and pulses to the name's addresses.
     pub beat: Beat,
+}
+
+impl NameRhythm {
+    /// As [`NamePair::nobodys`].
+    pub(super) fn nobodys(camera: CameraId) -> Self {
+        Self { camera, name: Arc::from(""), addresses: Vec::new(), beat: Beat::default() }
+    }
+
+    /// As [`NamePair::bound`].
+    pub(super) fn bound(&mut self) {
+        self.addresses.truncate(MAX_ADDRESSES);
+    }
 }
 
 impl NamePair {
@@ -119,6 +137,37 @@ impl NamePair {
     /// A wish that nobody granted: asked for in DNS, and no address ever came.
     pub fn is_unresolved(&self) -> bool {
         self.asked(NameKind::Dns) > 0 && self.addresses.is_empty()
+    }
+
+    /// The counters, for checks.
+    pub(super) fn counters(&self) -> [u64; NameKind::ALL.len() + 1] {
+        let [dns, tls, quic, http] = self.asked;
+        [dns, tls, quic, http, self.answers]
+    }
+
+    /// In place of one that cannot be read back: nobody's, so that nobody is shown it.
+    pub(super) fn nobodys(camera: CameraId) -> Self {
+        Self {
+            camera,
+            client: IpAddr::from([0, 0, 0, 0]),
+            name: Arc::from(""),
+            asked: [0; NameKind::ALL.len()],
+            http_ports: Vec::new(),
+            answers: 0,
+            addresses: Vec::new(),
+            alpn: Vec::new(),
+            ech: false,
+            first: Timestamp::MIN,
+            last: Timestamp::MIN,
+            rhythm: RhythmId(u32::MAX),
+        }
+    }
+
+    /// Shorter, where the lists of something damaged are too long.
+    pub(super) fn bound(&mut self) {
+        self.http_ports.truncate(MAX_EACH);
+        self.alpn.truncate(MAX_EACH);
+        self.addresses.truncate(MAX_ADDRESSES);
     }
 
     fn note(&mut self, seen: &NameSeen, now: Timestamp) {
@@ -155,13 +204,22 @@ pub(super) struct NameTable {
     pub(super) names: Vec<NamePair>,
     /// Never more than there are names.
     pub(super) rhythms: Vec<NameRhythm>,
-    by_rhythm: AHashMap<(CameraId, Arc<str>), RhythmId>,
-    by_name: AHashMap<NameKey, NameId>,
+    pub(super) by_rhythm: AHashMap<(CameraId, Arc<str>), RhythmId>,
+    pub(super) by_name: AHashMap<NameKey, NameId>,
     /// What an address was last called by, and until when that holds.
-    by_address: AHashMap<(CameraId, IpAddr), (NameId, NameKinds, Timestamp)>,
+    pub(super) by_address: AHashMap<(CameraId, IpAddr), (NameId, NameKinds, Timestamp)>,
     limit: usize,
-    by_camera: AHashMap<CameraId, usize>,
+    pub(super) by_camera: AHashMap<CameraId, usize>,
     pub(super) left_out: u64,
+    pub(super) unwritten: Unwritten,
+}
+
+/// What was not written down yet.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    pub(super) names: Changes,
+    pub(super) rhythms: Changes,
+    pub(super) addresses: ChangedKeys<(CameraId, IpAddr)>,
 }
 
 impl NameTable {
@@ -175,6 +233,7 @@ impl NameTable {
             limit,
             by_camera: AHashMap::new(),
             left_out: 0,
+            unwritten: Unwritten::default(),
         }
     }
 
@@ -210,6 +269,7 @@ impl NameTable {
         };
         let entry = self.names.get_mut(id.0 as usize)?;
         entry.note(seen, now);
+        self.unwritten.names.note(id.0);
         let rhythm = entry.rhythm;
         let until = now + Duration::from_secs(u64::from(seen.ttl_s)) + GRACE;
         for &address in &seen.addresses {
@@ -218,7 +278,9 @@ impl NameTable {
                 && rhythm.addresses.len() < MAX_ADDRESSES
             {
                 rhythm.addresses.push(address);
+                self.unwritten.rhythms.note(entry.rhythm.0);
             }
+            self.unwritten.addresses.note((camera, address));
             let room = self.by_address.len() < self.limit.saturating_mul(4);
             match self.by_address.get_mut(&(camera, address)) {
                 Some(place) => {
@@ -253,19 +315,28 @@ impl NameTable {
         *self.by_rhythm.entry((camera, name.clone())).or_insert_with(|| {
             let beat = Beat::default();
             self.rhythms.push(NameRhythm { camera, name: name.clone(), addresses: Vec::new(), beat });
-            RhythmId(self.rhythms.len() as u32 - 1)
+            let id = RhythmId(self.rhythms.len() as u32 - 1);
+            self.unwritten.rhythms.note(id.0);
+            id
         })
     }
 
     /// Feeds a name's rhythm; its place, where it is now to be listened to.
     pub(super) fn event(&mut self, name: NameId, time: Timestamp) -> Option<RhythmId> {
         let id = self.names.get(name.0 as usize)?.rhythm;
+        self.unwritten.rhythms.note(id.0);
         self.rhythms.get_mut(id.0 as usize)?.beat.event(time).then_some(id)
     }
 
     /// Forgets what no longer holds.
     pub(super) fn age(&mut self, now: Timestamp) {
-        self.by_address.retain(|_, (.., until)| *until >= now);
+        self.by_address.retain(|place, (.., until)| {
+            let holds = *until >= now;
+            if !holds {
+                self.unwritten.addresses.note(*place);
+            }
+            holds
+        });
     }
 }
 

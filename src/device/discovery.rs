@@ -68,15 +68,23 @@ impl Discovery {
     }
 
     /// What a packet says: of each sighting `address` and `link` are filled in as far as they are known.
+    #[inline]
     pub fn packet(&mut self, segment: Segment, packet: &Packet<'_>) -> Vec<Sighting> {
+        match &packet.payload {
+            // Most segments carry nothing, or too little to say something.
+            Transport::Tcp(tcp) if tcp.payload.len() < 12 => Vec::new(),
+            _ => self.payload(segment, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn payload(&mut self, segment: Segment, packet: &Packet<'_>) -> Vec<Sighting> {
         match &packet.payload {
             Transport::Udp(udp) => match by_udp_port(udp.source_port, udp.destination_port) {
                 Some(parse) => self.message(segment, packet, udp.payload, parse),
                 None => Vec::new(),
             },
-            Transport::Tcp(tcp) if tcp.payload.len() >= 12 => {
-                self.stream(segment, packet, tcp.source_port, tcp.destination_port, tcp.payload)
-            }
+            Transport::Tcp(tcp) => self.stream(segment, packet, tcp.source_port, tcp.destination_port, tcp.payload),
             Transport::Neighbour { address, mac } => {
                 self.address(segment, Source::Neighbour, *mac, *address, packet.time)
             }

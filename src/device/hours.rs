@@ -18,7 +18,7 @@ pub fn start_of(hour: i64) -> Timestamp {
 }
 
 /// A set of the last [`REMEMBERED`] hours.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hours {
     /// The latest hour that was set, plus one; 0: none.
     end: i64,
@@ -45,6 +45,11 @@ impl Hours {
             let (word, bit) = place(hour);
             self.bits.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
         }
+    }
+
+    /// Whether time can go on from here: read back from what is damaged, it may stand anywhere.
+    pub fn can_be(&self) -> bool {
+        hour_of(Timestamp::MIN) <= self.end && self.end <= hour_of(Timestamp::from_nanos(i64::MAX)) + 1
     }
 
     /// Sets every hour that another set has.

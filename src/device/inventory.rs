@@ -10,6 +10,7 @@ use ahash::AHashMap;
 
 use super::facts::{Sighting, Source, What};
 use super::known::{Device, DeviceId};
+use super::saved::Unwritten;
 use super::{Certainty, DeviceKind, Vendors};
 use crate::net::{Mac, Segment};
 use crate::time::Timestamp;
@@ -20,16 +21,17 @@ const TOGETHER: Duration = Duration::from_secs(3600);
 /// The inventory.
 #[derive(Debug)]
 pub struct Inventory {
-    devices: Vec<Device>,
-    by_mac: AHashMap<Mac, DeviceId>,
-    by_address: AHashMap<(Segment, IpAddr), DeviceId>,
-    by_serial: AHashMap<Box<str>, DeviceId>,
+    pub(super) devices: Vec<Device>,
+    pub(super) by_mac: AHashMap<Mac, DeviceId>,
+    pub(super) by_address: AHashMap<(Segment, IpAddr), DeviceId>,
+    pub(super) by_serial: AHashMap<Box<str>, DeviceId>,
     limit: usize,
     router_addresses: usize,
     /// Where the search for room goes on.
-    hand: usize,
-    evicted: u64,
-    left_out: u64,
+    pub(super) hand: usize,
+    pub(super) evicted: u64,
+    pub(super) left_out: u64,
+    pub(super) unwritten: Unwritten,
 }
 
 /// Devices that are looked at for room.
@@ -48,6 +50,7 @@ impl Inventory {
             hand: 0,
             evicted: 0,
             left_out: 0,
+            unwritten: Unwritten::default(),
         }
     }
 
@@ -79,20 +82,24 @@ impl Inventory {
         let id = self.find(segment, mac, sighting).or_else(|| self.add(segment, mac, time, worth))?;
         self.adopt_mac(id, mac);
         let device = self.devices.get_mut(id.0 as usize)?;
-        device.seen(time);
+        let mut news = device.seen(time);
         if device.mac.is_none() && behind.is_some() {
+            news |= device.behind != behind;
             device.behind = behind;
         }
         if let Some(address) = sighting.address {
-            device.seen_at(address, time, stated.is_some());
+            news |= device.seen_at(address, time, stated.is_some());
             self.give_address(segment, address, id);
         }
         let device = self.devices.get_mut(id.0 as usize)?;
-        if device.learn(sighting, time)
-            && let Some(serial) = device.serial().map(Box::from)
-        {
-            self.by_serial.entry(serial).or_insert(id);
+        if device.learn(sighting, time) {
+            news = true;
+            if let Some(serial) = device.serial().map(Box::<str>::from) {
+                self.by_serial.entry(serial.clone()).or_insert(id);
+                self.unwritten.serials.note(serial);
+            }
         }
+        self.unwritten.note(id, news);
         if let Some(mac) = link.filter(|link| stated.is_none() && Some(*link) == mac) {
             self.look_for_router(mac, id, time);
         }
@@ -106,7 +113,8 @@ impl Inventory {
     /// Adds facts to a device that is known already.
     pub fn learn(&mut self, id: DeviceId, sighting: &Sighting, time: Timestamp) {
         if let Some(device) = self.devices.get_mut(id.0 as usize) {
-            device.learn(sighting, time);
+            let news = device.learn(sighting, time);
+            self.unwritten.note(id, news);
         }
     }
 
@@ -170,12 +178,14 @@ impl Inventory {
         if self.devices.len() < self.limit {
             let id = DeviceId(self.devices.len() as u32);
             self.devices.push(Device::new(segment, mac, time));
+            self.unwritten.note(id, true);
             return Some(id);
         }
         let Some(id) = self.make_room(time, worth) else {
             self.left_out += 1;
             return None;
         };
+        self.unwritten.note(id, true);
         *self.devices.get_mut(id.0 as usize)? = Device::new(segment, mac, time);
         Some(id)
     }
@@ -203,6 +213,7 @@ impl Inventory {
             let place = (device.segment, seen.address);
             if self.by_address.get(&place) == Some(&id) {
                 self.by_address.remove(&place);
+                self.unwritten.addresses.note(place);
             }
         }
         self.evicted += 1;
@@ -223,13 +234,16 @@ impl Inventory {
                 device.mac = Some(mac);
                 device.behind = None;
                 device.judge();
+                self.unwritten.note(id, true);
             }
             self.by_mac.insert(mac, id);
         }
     }
 
     fn give_address(&mut self, segment: Segment, address: IpAddr, id: DeviceId) {
-        self.by_address.insert((segment, address), id);
+        if self.by_address.insert((segment, address), id) != Some(id) {
+            self.unwritten.addresses.note((segment, address));
+        }
     }
 
     /// Joins a device known by its address alone to the one that it is.
@@ -237,12 +251,15 @@ impl Inventory {
         let Some(gone) = self.devices.get_mut(from.0 as usize) else { return };
         let blank = Device { segment: gone.segment, ..Device::new(gone.segment, None, gone.first) };
         let gone = std::mem::replace(gone, blank);
+        self.unwritten.note(from, true);
+        self.unwritten.note(to, true);
         let Some(device) = self.devices.get_mut(to.0 as usize) else { return };
         device.first = device.first.min(gone.first);
         device.last = device.last.max(gone.last);
         device.hours.join(&gone.hours);
         for seen in gone.addresses {
             self.by_address.insert((gone.segment, seen.address), to);
+            self.unwritten.addresses.note((gone.segment, seen.address));
             device.seen_at(seen.address, seen.first, false);
             device.seen_at(seen.address, seen.last, seen.stated.is_some());
         }
@@ -250,8 +267,9 @@ impl Inventory {
             device.add(known);
         }
         device.judge();
-        for id in self.by_serial.values_mut().filter(|id| **id == from) {
+        for (serial, id) in self.by_serial.iter_mut().filter(|(_, id)| **id == from) {
             *id = to;
+            self.unwritten.serials.note(serial.clone());
         }
     }
 
@@ -264,6 +282,7 @@ impl Inventory {
             return;
         }
         device.router = true;
+        self.unwritten.note(id, true);
         let segment = device.segment;
         let (own, others): (Vec<_>, Vec<_>) = device.addresses.drain(..).partition(|seen| seen.stated.is_some());
         device.addresses = own;
@@ -279,6 +298,7 @@ impl Inventory {
                 continue;
             }
             self.by_address.remove(&(segment, seen.address));
+            self.unwritten.addresses.note((segment, seen.address));
             let Some(other) = self.add(segment, None, seen.first, false) else { continue };
             self.by_address.insert((segment, seen.address), other);
             let Some(device) = self.devices.get_mut(other.0 as usize) else { continue };
@@ -291,17 +311,21 @@ impl Inventory {
                 device.add(known.clone());
             }
             device.judge();
-            if let Some(serial) = device.serial().map(Box::from) {
-                self.by_serial.insert(serial, other);
+            if let Some(serial) = device.serial().map(Box::<str>::from) {
+                self.by_serial.insert(serial.clone(), other);
+                self.unwritten.serials.note(serial);
             }
         }
     }
 
     /// Marks a MAC as a router's, as the capture thread found.
     pub fn is_a_router(&mut self, mac: Mac) {
-        if let Some(device) = self.by_mac.get(&mac).and_then(|id| self.devices.get_mut(id.0 as usize)) {
+        if let Some(id) = self.by_mac.get(&mac).copied()
+            && let Some(device) = self.devices.get_mut(id.0 as usize)
+        {
             device.router = true;
             device.judge();
+            self.unwritten.note(id, true);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::net::{Mac, Segment};
 use crate::time::Timestamp;
 
 /// A device's place in the inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct DeviceId(pub(super) u32);
 
 /// Facts kept of one device; of more, the least sure and longest unheard leaves.
@@ -124,18 +124,22 @@ impl Device {
         self.mac.filter(|_| !self.router)
     }
 
-    pub(super) fn seen(&mut self, time: Timestamp) {
+    /// It sent something; whether that is the first of an hour.
+    pub(super) fn seen(&mut self, time: Timestamp) -> bool {
         self.first = self.first.min(time);
         self.last = self.last.max(time);
+        let new = !self.hours.has(hour_of(time));
         self.hours.set(hour_of(time));
+        new
     }
 
-    pub(super) fn seen_at(&mut self, address: IpAddr, time: Timestamp, stated: bool) {
+    /// It was at an address; whether that is new.
+    pub(super) fn seen_at(&mut self, address: IpAddr, time: Timestamp, stated: bool) -> bool {
         if let Some(seen) = self.addresses.iter_mut().find(|seen| seen.address == address) {
             seen.first = seen.first.min(time);
             seen.last = seen.last.max(time);
             seen.stated = seen.stated.max(stated.then_some(time));
-            return;
+            return false;
         }
         if self.addresses.len() >= MAX_ADDRESSES
             && let Some(oldest) = (0..self.addresses.len()).min_by_key(|&at| self.addresses[at].last)
@@ -143,6 +147,7 @@ impl Device {
             self.addresses.remove(oldest);
         }
         self.addresses.push(AddressSeen { address, first: time, last: time, stated: stated.then_some(time) });
+        true
     }
 
     /// Takes facts; whether one of them is new.

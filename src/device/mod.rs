@@ -14,6 +14,7 @@ mod presence;
 mod profile;
 mod recognise;
 pub mod register;
+mod saved;
 mod vendor;
 mod watch;
 

@@ -44,6 +44,11 @@ pub struct Profile<'a> {
 }
 
 impl Device {
+    /// The model, as the surest of its facts has it.
+    pub fn model(&self) -> Option<&str> {
+        best(self, Field::Model).map(|held| held.value)
+    }
+
     /// What it comes to, with what is registered of it.
     pub fn profile<'a>(&'a self, registered: Option<&'a Camera>) -> Profile<'a> {
         let (mut kind, mut kind_certainty) = kind_of(self);

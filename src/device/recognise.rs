@@ -37,6 +37,8 @@ pub struct Recogniser {
     lately: Vec<Option<Lately>>,
     routers: Vec<Mac>,
     learned: Learned,
+    /// Senders that were new, for those who see other packets of the same network; none if nobody does.
+    news: Option<Vec<(Mac, IpAddr)>>,
 }
 
 /// Devices that facts have shown to be cameras: by their own MAC, or by their address and who sent from it on the link
@@ -57,9 +59,9 @@ struct Lately {
     known_by: bool,
 }
 
+#[inline]
 fn place(mac: Mac) -> usize {
-    let [.., a, b] = mac.0;
-    usize::from(u16::from_be_bytes([a, b])) % LATELY
+    mac.bits() as usize % LATELY
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +80,31 @@ impl Recogniser {
             lately: vec![None; LATELY],
             routers: Vec::new(),
             learned: Learned::default(),
+            news: None,
         }
+    }
+
+    /// Keeps senders that are new, to be taken by [`Recogniser::news`].
+    pub fn keep_news(&mut self) {
+        self.news = Some(Vec::new());
+    }
+
+    /// Addresses of MACs of camera makers that were new here since this was last asked.
+    pub fn news(&mut self) -> impl Iterator<Item = (Mac, IpAddr)> {
+        self.news.iter_mut().flat_map(|news| news.drain(..))
+    }
+
+    /// Whether there are any.
+    pub fn has_news(&self) -> bool {
+        self.news.as_ref().is_some_and(|news| !news.is_empty())
+    }
+
+    /// Takes what was new elsewhere: a router's addresses may be seen by several.
+    pub fn note_elsewhere(&mut self, mac: Mac, address: IpAddr, time: Timestamp) {
+        let news = self.news.take();
+        self.count_address(mac, address, time);
+        self.news = news;
+        self.lately[place(mac)] = None;
     }
 
     /// Takes a new list; what was learned of routers stays.
@@ -93,11 +119,16 @@ impl Recogniser {
     }
 
     /// Notes that `mac` sent from `address`.
+    #[inline]
     pub fn note(&mut self, mac: Mac, address: IpAddr, time: Timestamp) {
         let lately = self.lately[place(mac)];
-        if lately.is_some_and(|lately| lately.mac == mac && lately.address == address) {
-            return;
+        if lately.is_none_or(|lately| lately.mac != mac || lately.address != address) {
+            self.note_anew(mac, address, time);
         }
+    }
+
+    #[inline(never)]
+    fn note_anew(&mut self, mac: Mac, address: IpAddr, time: Timestamp) {
         self.count_address(mac, address, time);
         let known_by = self.is_known_by(mac);
         self.lately[place(mac)] = Some(Lately { mac, address, known_by });
@@ -123,6 +154,9 @@ impl Recogniser {
         }
         seen.addresses.retain(|(_, last)| time.since(*last) < TOGETHER);
         seen.addresses.push((address, time));
+        if let Some(news) = &mut self.news {
+            news.push((mac, address));
+        }
         if seen.addresses.len() > self.list.router_addresses {
             *seen = Seen { addresses: Vec::new(), router: true };
             self.routers.push(mac);
@@ -243,5 +277,27 @@ mod tests {
         assert_eq!(watched(&recogniser, 2, router), Some(Watched { mac: None }), "behind a router");
         assert_eq!(watched(&recogniser, 3, router), None, "others behind it");
         assert_eq!(watched(&recogniser, 2, Mac([0, 1, 2, 3, 4, 5])), None, "the address was given to another");
+    }
+
+    #[test]
+    fn a_router_is_told_from_what_several_saw_of_it() {
+        let list = Arc::new(WatchList::new(Vec::new()));
+        let mut both = [Recogniser::new(list.clone()), Recogniser::new(list)];
+        let now = Timestamp::from_parts(1, 0);
+        both.iter_mut().for_each(Recogniser::keep_news);
+        for last in 1..=5 {
+            let (here, elsewhere) = (usize::from(last % 2), usize::from(1 - last % 2));
+            both[here].note(HIKVISION, address(last), now);
+            let news: Vec<_> = both[here].news().collect();
+            assert_eq!(news, [(HIKVISION, address(last))]);
+            for (mac, address) in news {
+                both[elsewhere].note_elsewhere(mac, address, now);
+            }
+            assert!(!both[elsewhere].has_news(), "it would go round for ever");
+        }
+        for recogniser in &mut both {
+            assert_eq!(recogniser.watched(Segment::Whole, address(1), Some(HIKVISION)), None);
+            assert_eq!(recogniser.next_router(), Some(HIKVISION));
+        }
     }
 }

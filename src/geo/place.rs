@@ -16,7 +16,7 @@ static OWNER_COUNTRY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/owner-co
 static OWNERS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/as.table"));
 
 /// What a destination is to the watchers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Private space, multicast, or a configured internal range.
@@ -135,6 +135,11 @@ impl Geo {
             }
         }
         if errors.is_empty() { Ok(geo) } else { Err(errors) }
+    }
+
+    /// The countries that are not overseas.
+    pub fn home(&self) -> &[Country] {
+        &self.home
     }
 
     /// The built-in data, with the United Kingdom as home.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use super::{Condition, Kind, Rule, Takes, in_order, words};
+use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::beat::{Beat, Level};
 use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step};
+use crate::saved::{Damaged, check_counts, decode, encode_small};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
@@ -44,6 +46,16 @@ const OUTCOMES: [(&str, &[Answer]); 3] = [
     ("answered", &[Answer::Always, Answer::Sometimes]),
 ];
 
+impl BeatRule {
+    /// What is too much.
+    pub(super) fn threshold(&self) -> serde_json::Value {
+        json!({
+            "level": self.level, "min_period_s": self.min_period.as_secs(),
+            "max_period_s": self.max_period.as_secs(), "confirm_s": self.confirm.as_secs(),
+        })
+    }
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "all kinds are read alike")]
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
     let levels = [("watch", Level::Watch), ("beacon", Level::Beacon), ("strong", Level::Strong)];
@@ -70,7 +82,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 }
 
 /// A rhythm that has the level.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Followed {
     /// Since when it has it at every look.
     since: Timestamp,
@@ -84,11 +96,13 @@ pub(super) struct Running {
     followed: BTreeMap<BeatKey, Followed>,
     overseas: Overseas,
     left_out: u64,
+    /// What holds is told once more at the next look.
+    again: Again,
 }
 
 impl Running {
     pub(super) fn new(rule: BeatRule) -> Self {
-        Self { rule, followed: BTreeMap::new(), overseas: Overseas::default(), left_out: 0 }
+        Self { rule, followed: BTreeMap::new(), overseas: Overseas::default(), left_out: 0, again: Again::default() }
     }
 
     /// Whether a rhythm that was just scored is what the rule is about.
@@ -127,9 +141,11 @@ const ADD_UP_EVERY: Duration = Duration::from_secs(60);
 struct Overseas {
     /// When it was added up.
     at: Timestamp,
-    /// Calls that the rule is about, calls that it is not, and whether a destination or a name has the level by itself.
-    sums: Option<AHashMap<CameraId, (u64, u64, bool)>>,
+    sums: Option<AHashMap<CameraId, Sum>>,
 }
+
+/// Calls that the rule is about, calls that it is not, and whether a destination or a name has the level by itself.
+type Sum = (u64, u64, bool);
 
 impl Overseas {
     /// Whether a camera's overseas calls are for the most part what the rule is about.
@@ -138,11 +154,12 @@ impl Overseas {
             (self.at, self.sums) = (now, None);
         }
         let sums = self.sums.get_or_insert_with(|| {
-            let mut sums: AHashMap<CameraId, (u64, u64, bool)> = AHashMap::new();
+            let mut sums: AHashMap<CameraId, Sum> = AHashMap::new();
             for (_, pair) in ledger.pairs().filter(|(_, pair)| pair.place.class == crate::geo::Class::Overseas) {
                 let Some(camera) = ledger.camera_of(pair.camera) else { continue };
                 let (covered, others, alone) = sums.entry(pair.camera).or_default();
-                *if rule.narrow.covers(camera, pair) { covered } else { others } += pair.attempts + pair.pulses;
+                *if rule.narrow.covers(camera, pair) { covered } else { others } +=
+                    pair.counts.attempts + pair.counts.pulses;
                 *alone |= Level::of(pair.beat.heard().0) >= Some(wanted.level);
             }
             for (_, rhythm) in ledger.rhythms() {
@@ -157,8 +174,27 @@ impl Overseas {
 }
 
 impl Condition for Running {
+    fn save(&self) -> Vec<u8> {
+        let sums = self.overseas.sums.as_ref().map(in_order);
+        encode_small(&(&self.followed, self.overseas.at, sums, self.left_out))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        type Saved = (BTreeMap<BeatKey, Followed>, Timestamp, Option<Vec<(CameraId, Sum)>>, u64);
+        let (followed, at, sums, left_out): Saved = decode(bytes)?;
+        check_counts(&[left_out])?;
+        self.followed = followed.into_iter().take(MAX_FOLLOWED).collect();
+        self.overseas = Overseas { at, sums: sums.map(|sums| sums.into_iter().collect()) };
+        self.left_out = left_out;
+        Ok(())
+    }
+
     fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    fn refresh(&mut self, again: Again) {
+        self.again.add(again);
     }
 
     fn takes(&self) -> Takes {
@@ -190,11 +226,12 @@ impl Condition for Running {
             }
         }
         self.overseas = overseas;
+        let again = std::mem::take(&mut self.again);
         let confirm = self.rule.confirm.max(rule.hold);
         self.followed.retain(|&key, followed| {
             let going_on = ledger.beat_of(key).is_some_and(|beat| !beat.stopped(now));
             let holds = going_on && followed.scored.since(followed.since) >= confirm;
-            if (holds && !followed.found) || (!going_on && followed.found) {
+            if (holds && (!followed.found || again.is_of(|| group(key, ledger)))) || (!going_on && followed.found) {
                 followed.found = holds;
                 findings.extend(finding(rule, key, followed, holds, ledger, now));
             }
@@ -211,6 +248,18 @@ fn subject(key: BeatKey, ledger: &Ledger) -> Option<&Camera> {
         BeatKey::Camera(id) => id,
     };
     ledger.camera_of(id).filter(|camera| !camera.behind_router)
+}
+
+/// With what it is put together: whom the camera calls.
+fn group(key: BeatKey, ledger: &Ledger) -> GroupKey {
+    let destination = |id| ledger.pair_of(id).map_or_else(String::new, |pair| pair.address.to_string());
+    match key {
+        BeatKey::Pair(id) => GroupKey::new(GroupKind::Destination, destination(id)),
+        BeatKey::Name(id) => {
+            GroupKey::new(GroupKind::Name, ledger.rhythm_of(id).map_or_else(|| "".into(), |rhythm| rhythm.name.clone()))
+        }
+        BeatKey::Camera(_) => GroupKey::new(GroupKind::Destinations, "overseas"),
+    }
 }
 
 /// Whether anyone answers.
@@ -238,27 +287,32 @@ fn finding(
         BeatKey::Pair(id) => ledger.pair_of(id)?.rhythm(now),
         key => ledger.beat_of(key)?.score(now),
     };
-    let (group, whom, facts) = match key {
+    let (whom, facts) = match key {
         BeatKey::Pair(id) => {
             let pair = ledger.pair_of(id)?;
-            let group = GroupKey { kind: "destination", value: pair.address.to_string().into() };
-            (group, words::destination(pair), json!(words::pair_facts(pair)))
+            (words::destination(pair), json!(words::pair_facts(pair)))
         }
         BeatKey::Name(id) => {
             let rhythm = ledger.rhythm_of(id)?;
-            let group = GroupKey { kind: "name", value: rhythm.name.clone() };
             let whom = match rhythm.addresses.len() {
                 0 => format!("{} (no address known)", rhythm.name),
                 1 => rhythm.name.to_string(),
                 count => format!("{} ({count} addresses)", rhythm.name),
             };
-            (group, whom, json!({ "name": rhythm.name, "addresses": rhythm.addresses }))
+            (whom, json!({ "name": rhythm.name, "addresses": rhythm.addresses }))
         }
         BeatKey::Camera(_) => {
-            let group = GroupKey { kind: "destinations", value: "overseas".into() };
             let count = camera.overseas_destinations;
-            (group, format!("destinations overseas ({count} in all)"), json!({ "destinations": count }))
+            (format!("destinations overseas ({count} in all)"), json!({ "destinations": count }))
         }
+    };
+    let about = match key {
+        BeatKey::Pair(id) => {
+            let pair = ledger.pair_of(id)?;
+            About::new(pair.camera, Called::Pair(id, pair.address))
+        }
+        BeatKey::Name(id) => About::new(ledger.rhythm_of(id)?.camera, Called::Rhythm(id)),
+        BeatKey::Camera(id) => About::camera(id),
     };
     let rhythm = score.map_or_else(|| "in a rhythm".to_owned(), |score| score.to_string());
     let outcome = match key {
@@ -271,8 +325,10 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group,
+        message: None,
+        group: group(key, ledger),
         member: camera.id.as_str().into(),
+        about,
         since: followed.since,
         holds,
         value: score.map_or(0.0, |score| score.score),

@@ -14,6 +14,7 @@ use super::narrow::{any, globs, holds};
 use super::target::{By, Target};
 use super::{Kind, Takes};
 use crate::analyse::{Camera, NamePair, Pair};
+use crate::names::encrypted_dns;
 use crate::net::{Protocol, Service};
 use crate::settings::{Problems, Section};
 
@@ -73,9 +74,14 @@ impl Judge for Dns {
         By::Address
     }
 
-    fn call(&self, _: &Camera, pair: &Pair) -> Option<Breach> {
-        let plain = pair.services.iter().find(|service| is_dns(**service)).map(ToString::to_string);
-        let hidden = || pair.encrypted_dns().map(|_| "encrypted DNS".to_owned());
+    fn reads_files(&self) -> bool {
+        !self.lists.is_empty()
+    }
+
+    fn call(&self, _: &Camera, pair: &Pair, called: Service) -> Option<Breach> {
+        let plain = is_dns(called).then(|| called.to_string());
+        let names = pair.names.iter().map(AsRef::as_ref);
+        let hidden = || encrypted_dns::of(called, names).map(|_| "encrypted DNS".to_owned());
         self.bypassed(pair.address, &plain.or_else(hidden)?)
     }
 

@@ -1,10 +1,13 @@
 //! All rules at work on one ledger.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Condition, Rule, Takes};
-use crate::alert::Finding;
+use super::{Condition, Rule, Takes, evidence};
+use crate::alert::{Again, Finding, RuleGone};
 use crate::analyse::{Ledger, Step, StepKind};
+use crate::saved::{Piece, Pieces, decode, encode};
 use crate::time::Timestamp;
 
 /// How often rules look, in capture time.
@@ -13,14 +16,33 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Runs the rules.
 pub struct Engine {
     running: Vec<Running>,
-    /// What at least one of them takes.
-    takes: Takes,
+    /// Of each kind of step, the places in `running` of the rules that take it: most steps are for few of many rules.
+    takers: [Vec<usize>; Takes::KINDS],
     next_look: Option<Timestamp>,
+    /// Of each rule that was written down, what was: many find nothing for hours.
+    written: BTreeMap<Vec<u8>, Digest>,
+}
+
+type Digest = [u8; 32];
+
+const RULES: &str = "rule";
+const LOOK: &str = "rules";
+
+fn digest(bytes: &[u8]) -> Digest {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
+}
+
+/// What a rule's state is kept under: another text begins anew.
+fn key_of(rule: &Rule) -> Vec<u8> {
+    encode(&(&rule.name, digest(rule.source.as_bytes())))
 }
 
 struct Running {
     rule: Rule,
     condition: Box<dyn Condition>,
+    /// What the condition says of itself.
+    narrows_at_look: bool,
     /// Whether the rule's hours include the minute that was asked for last.
     minute: (i64, bool),
 }
@@ -28,7 +50,8 @@ struct Running {
 impl Running {
     fn start(rule: Rule) -> Self {
         let condition = rule.kind.start();
-        Self { rule, condition, minute: (i64::MIN, true) }
+        let narrows_at_look = condition.narrows_at_look();
+        Self { rule, condition, narrows_at_look, minute: (i64::MIN, true) }
     }
 
     fn is_in_hours(&mut self, time: Timestamp) -> bool {
@@ -44,13 +67,15 @@ impl Running {
 impl Engine {
     /// Starts the rules.
     pub fn new(rules: Vec<Rule>) -> Self {
-        let mut engine = Self { running: Vec::new(), takes: Takes::NOTHING, next_look: None };
+        let mut engine =
+            Self { running: Vec::new(), takers: Default::default(), next_look: None, written: BTreeMap::new() };
         engine.set_rules(rules);
         engine
     }
 
-    /// Takes other rules; those that are the same as before keep what they have counted.
-    pub fn set_rules(&mut self, rules: Vec<Rule>) {
+    /// Takes other rules; those that are the same as before keep what they have counted. Gives those that are gone or
+    /// changed: what they found holds no longer, or is found anew.
+    pub fn set_rules(&mut self, rules: Vec<Rule>) -> Vec<(Arc<str>, RuleGone)> {
         let mut before = std::mem::take(&mut self.running);
         for rule in rules {
             let is_same = |old: &Running| old.rule.name == rule.name && old.rule.source == rule.source;
@@ -62,33 +87,40 @@ impl Engine {
             running.rule = rule;
             self.running.push(running);
         }
-        let all = self.running.iter().map(|running| running.condition.takes());
-        self.takes = all.fold(Takes::NOTHING, Takes::and);
+        self.takers = std::array::from_fn(|kind| {
+            let takes = |running: &Running| running.condition.takes().has_kind(kind);
+            (0..self.running.len()).filter(|at| self.running.get(*at).is_some_and(takes)).collect()
+        });
+        let why = |name: &Arc<str>| {
+            let changed = self.running.iter().any(|running| running.rule.name == *name);
+            if changed { RuleGone::Changed } else { RuleGone::Removed }
+        };
+        before.into_iter().map(|old| (old.rule.name.clone(), why(&old.rule.name))).collect()
     }
 
     /// Takes a step of the ledger.
     pub fn observe(&mut self, step: &Step, ledger: &Ledger) {
-        let kind = Takes::of(step.kind);
-        if !self.takes.meets(kind) {
+        let Some(takers) = self.takers.get(Takes::kind_of(step.kind)).filter(|takers| !takers.is_empty()) else {
             return;
-        }
+        };
         let pair = match step.kind {
-            StepKind::Attempt { pair, .. } | StepKind::Contact { pair, .. } | StepKind::Pulse { pair } => Some(pair),
+            StepKind::Attempt { pair, service, .. }
+            | StepKind::Contact { pair, service, .. }
+            | StepKind::Pulse { pair, service } => Some((pair, service)),
             StepKind::Asked { .. } | StepKind::Inside { .. } | StepKind::Inbound { .. } => None,
         };
         let call = match pair {
-            Some(pair) => {
+            Some((pair, service)) => {
                 let Some(pair) = ledger.pair_of(pair) else { return };
                 let Some(camera) = ledger.camera_of(pair.camera) else { return };
-                Some((camera, pair))
+                Some((camera, pair, service))
             }
             None => None,
         };
-        for running in &mut self.running {
-            let condition = &running.condition;
-            if condition.takes().meets(kind)
-                && (condition.narrows_at_look()
-                    || call.is_none_or(|(camera, pair)| running.rule.narrow.covers(camera, pair)))
+        for &at in takers {
+            let Some(running) = self.running.get_mut(at) else { continue };
+            if (running.narrows_at_look
+                || call.is_none_or(|(camera, pair, called)| running.rule.narrow.covers_call(camera, pair, called)))
                 && running.is_in_hours(step.time)
             {
                 running.condition.observe(step, ledger);
@@ -100,7 +132,16 @@ impl Engine {
     pub fn is_due(&mut self, now: Timestamp) -> bool {
         let next = *self.next_look.get_or_insert(now + LOOK_EVERY);
         // A step back in time makes the next look due too.
-        now >= next || next.since(now) > LOOK_EVERY
+        now >= next || now < next - LOOK_EVERY
+    }
+
+    /// Has rules tell what holds of these once more at the next look: the figures of a message are to be those of its moment.
+    pub fn refresh(&mut self, mut due: BTreeMap<Arc<str>, Again>) {
+        for running in &mut self.running {
+            if let Some(again) = due.remove(&running.rule.name) {
+                running.condition.refresh(again);
+            }
+        }
     }
 
     /// Looks at every rule.
@@ -108,9 +149,46 @@ impl Engine {
         self.next_look = Some(now + LOOK_EVERY);
         let mut findings = Vec::new();
         for Running { rule, condition, .. } in &mut self.running {
+            let before = findings.len();
             condition.look(rule, ledger, now, &mut findings);
+            findings.iter_mut().skip(before).for_each(|finding| evidence::complete(finding, rule, ledger, now));
         }
         findings
+    }
+
+    /// Gives a piece of every rule whose state changed since the last time, or of all.
+    pub fn save(&mut self, whole: bool, pieces: &mut Vec<Piece>) {
+        let mut before = std::mem::take(&mut self.written);
+        for running in &self.running {
+            let (key, bytes) = (key_of(&running.rule), running.condition.save());
+            let now = digest(&bytes);
+            if before.remove(&key) != Some(now) || whole {
+                pieces.push(Piece { part: RULES, key: key.clone(), bytes: Some(bytes) });
+            }
+            self.written.insert(key, now);
+        }
+        pieces.extend(before.into_keys().map(|key| Piece { part: RULES, key, bytes: None }));
+        pieces.push(Piece { part: LOOK, key: Vec::new(), bytes: Some(encode(&self.next_look)) });
+    }
+
+    /// The rules go on from what was saved; those that were worded otherwise begin anew. Gives the names of rules that are
+    /// not there any more in the words in which they were saved.
+    pub fn restore(&mut self, pieces: &mut Pieces) -> Vec<Arc<str>> {
+        let mut gone = Vec::new();
+        for (key, bytes) in pieces.take(RULES) {
+            // Also of a rule that there is no more: its piece goes at the next checkpoint.
+            self.written.insert(key.clone(), digest(&bytes));
+            match self.running.iter_mut().find(|running| key_of(&running.rule) == key) {
+                Some(running) => {
+                    if let Err(error) = running.condition.load(&bytes) {
+                        pieces.leave_out(RULES, key, format!("rule {}: {error}", running.rule.name));
+                    }
+                }
+                None => gone.extend(decode::<(Arc<str>, Digest)>(&key).map(|(name, _)| name)),
+            }
+        }
+        self.next_look = pieces.take_one(LOOK).flatten();
+        gone
     }
 
     /// How often the tables of rules had no room for something.

@@ -35,7 +35,7 @@ impl Hours {
         let numbered: Vec<(&'static str, usize)> = words.into_iter().zip(0..).collect();
         let named = section.words("days", &numbered, problems);
         if spans.is_empty() && named.is_empty() {
-            if section.has("zone") && !section.has("hours") && !section.has("days") {
+            if section.has("zone") && !["hours", "days", "until"].iter().any(|key| section.has(key)) {
                 problems
                     .add(section.span_of("zone"), "`zone` is the clock for `hours` and `days`: there are none here");
             }
@@ -65,7 +65,7 @@ impl Hours {
     }
 }
 
-fn zone(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<TimeZone> {
+pub(super) fn zone(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<TimeZone> {
     let name: String = section.get("zone", problems)?;
     let found = TimeZone::get(&name).ok();
     if found.is_none() {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Condition, Kind, Rule, Takes};
-use crate::alert::{Finding, GroupKey};
+use super::{Condition, Kind, Rule, Takes, community_id};
+use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, Step, StepKind};
 use crate::net::Service;
+use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
@@ -33,36 +35,66 @@ pub(super) fn read(_: &mut Section<'_, '_>, _: &mut Problems<'_>) -> Option<Kind
     Some(Kind::Inbound(Inbound))
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Found {
     hosts: BTreeSet<IpAddr>,
     latest: IpAddr,
     since: Timestamp,
     last: Timestamp,
     told: Option<Timestamp>,
+    /// The ends of the latest connection: the caller's, and the camera's address.
+    flow: (u16, IpAddr),
+}
+
+/// A call that waits for the next look.
+#[derive(Serialize, Deserialize)]
+struct Call {
+    time: Timestamp,
+    camera: CameraId,
+    from: IpAddr,
+    from_port: u16,
+    at: IpAddr,
+    service: Service,
 }
 
 #[derive(Default)]
 pub(super) struct Running {
-    fresh: Vec<(Timestamp, CameraId, IpAddr, Service)>,
+    fresh: Vec<Call>,
     found: BTreeMap<(CameraId, Service), Found>,
+    /// What holds is told once more at the next look.
+    again: Again,
 }
 
 impl Condition for Running {
+    fn refresh(&mut self, again: Again) {
+        self.again.add(again);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        encode_small(&(&self.fresh, &self.found))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        (self.fresh, self.found) = decode(bytes)?;
+        Ok(())
+    }
+
     fn takes(&self) -> Takes {
         Takes::INBOUND
     }
 
     fn observe(&mut self, step: &Step, _: &Ledger) {
-        if let StepKind::Inbound { from, service } = step.kind
+        if let StepKind::Inbound { from, from_port, at, service } = step.kind
             && self.fresh.len() < MAX
         {
-            self.fresh.push((step.time, step.camera, from, service));
+            self.fresh.push(Call { time: step.time, camera: step.camera, from, from_port, at, service });
         }
     }
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
-        for (time, id, from, service) in std::mem::take(&mut self.fresh) {
+        let again = std::mem::take(&mut self.again).is_any();
+        for call in std::mem::take(&mut self.fresh) {
+            let Call { time, camera: id, from, service, .. } = call;
             let Some(camera) = ledger.camera_of(id).filter(|camera| !camera.behind_router) else { continue };
             let key = (id, service);
             let known = self.found.get(&key).is_some_and(|found| found.hosts.contains(&from));
@@ -71,9 +103,10 @@ impl Condition for Running {
             {
                 continue;
             }
-            let fresh = || Found { hosts: BTreeSet::new(), latest: from, since: time, last: time, told: None };
+            let flow = (call.from_port, call.at);
+            let fresh = || Found { hosts: BTreeSet::new(), latest: from, since: time, last: time, told: None, flow };
             let found = self.found.entry(key).or_insert_with(fresh);
-            (found.latest, found.last) = (from, found.last.max(time));
+            (found.latest, found.last, found.flow) = (from, found.last.max(time), flow);
             if found.hosts.len() < MAX_HOSTS {
                 found.hosts.insert(from);
             }
@@ -81,19 +114,26 @@ impl Condition for Running {
         self.found.retain(|(id, service), found| {
             let Some(camera) = ledger.camera_of(*id) else { return false };
             let ends = now.since(found.last) >= QUIET;
-            let due = found.told.is_none_or(|told| now.since(told) >= REFRESH && found.last > told);
+            let due = found.told.is_none_or(|told| again || (now.since(told) >= REFRESH && found.last > told));
             if ends && found.told.is_some() {
-                findings.push(finding(rule, camera, *service, found, false, ledger));
+                findings.push(finding(rule, (*id, camera), *service, found, false, ledger));
             } else if !ends && due && found.last.since(found.since) >= rule.hold {
                 found.told = Some(now);
-                findings.push(finding(rule, camera, *service, found, true, ledger));
+                findings.push(finding(rule, (*id, camera), *service, found, true, ledger));
             }
             !ends
         });
     }
 }
 
-fn finding(rule: &Rule, camera: &Camera, service: Service, found: &Found, holds: bool, ledger: &Ledger) -> Finding {
+fn finding(
+    rule: &Rule,
+    (id, camera): (CameraId, &Camera),
+    service: Service,
+    found: &Found,
+    holds: bool,
+    ledger: &Ledger,
+) -> Finding {
     let facts = |address: &IpAddr| -> Value {
         let place = ledger.geo().place(*address);
         json!({
@@ -103,6 +143,8 @@ fn finding(rule: &Rule, camera: &Camera, service: Service, found: &Found, holds:
     };
     let place = ledger.geo().place(found.latest);
     let whose = [place.country_text(), place.owner_text()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let (port, at) = found.flow;
+    let community_id = community_id::of(service.protocol, (found.latest, port), (at, service.port));
     let hosts = match found.hosts.len() {
         1 => "a host outside".to_owned(),
         count => format!("{count} hosts outside"),
@@ -112,14 +154,16 @@ fn finding(rule: &Rule, camera: &Camera, service: Service, found: &Found, holds:
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: "service", value: format!("inbound {service}").into() },
+        message: None,
+        group: GroupKey::new(GroupKind::Service, format!("inbound {service}")),
         member: camera.id.as_str().into(),
+        about: About::new(id, Called::Caller(found.latest, service)),
         since: found.since,
         holds,
         value: found.hosts.len() as f64,
         reason: format!("was reached on {service} by {hosts}, the latest {latest}"),
         evidence: json!({
-            "open_service": service.to_string(), "hosts": found.hosts.len(), "last": found.last,
+            "open_service": service.to_string(), "hosts": found.hosts.len(), "first": found.since, "last": found.last, "community_id": community_id.filter(|_| port != 0),
             "callers": found.hosts.iter().take(SHOWN).map(facts).collect::<Vec<_>>(),
             "camera": super::words::camera_facts(camera),
         }),
@@ -133,7 +177,7 @@ mod tests {
 
     fn reach(bench: &mut Bench, at: i64, from: &str, service: &str) {
         let (from, service) = (from.parse().unwrap(), service.parse().unwrap());
-        bench.event(at, EventKind::Inbound { from, service });
+        bench.event(at, EventKind::Inbound { from, from_port: 50_000, service });
     }
 
     #[test]

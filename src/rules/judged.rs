@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::target::{By, Target};
-use super::{Condition, Rule, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use super::{Condition, Rule, Takes, in_order, words};
+use crate::alert::{About, Again, Called, Finding};
 use crate::analyse::{Camera, CameraId, Ledger, NameId, NamePair, Pair, PairId, Step, StepKind};
 use crate::net::Service;
+use crate::saved::{Damaged, decode, encode_small};
 use crate::time::Timestamp;
 
 /// Findings that hold at a time; what comes beyond waits until others have ended.
@@ -43,8 +45,12 @@ pub(super) trait Judge: Send + Sync {
     fn takes(&self) -> Takes;
     /// What findings are put together by.
     fn by(&self) -> By;
-    /// Judges a camera's calls to a destination, by all that is known of it now.
-    fn call(&self, camera: &Camera, pair: &Pair) -> Option<Breach>;
+    /// Judges a camera's calls to a service of a destination, by all that is known of it now.
+    fn call(&self, camera: &Camera, pair: &Pair, called: Service) -> Option<Breach>;
+    /// Whether files say what may be: they may say something else after a restart.
+    fn reads_files(&self) -> bool {
+        false
+    }
     /// Judges a call to an internal destination.
     fn inside(&self, _: IpAddr, _: Service) -> Option<Breach> {
         None
@@ -56,15 +62,15 @@ pub(super) trait Judge: Send + Sync {
 }
 
 /// What was judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Act {
-    Call(PairId),
+    Call(PairId, Service),
     Question(NameId),
     /// A call to an internal destination.
     Inside(CameraId, IpAddr, Service),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Found {
     /// The last that was found.
     act: Act,
@@ -83,20 +89,30 @@ pub(super) struct Running {
     found: BTreeMap<(CameraId, Target), Found>,
     /// The judge has changed its mind: all that was found is judged again.
     again: bool,
+    /// What holds is told once more at the next look.
+    tell_again: Again,
 }
 
 impl Running {
     pub(super) fn new(judge: Arc<dyn Judge>) -> Self {
-        Self { judge, fresh: AHashMap::new(), last: None, found: BTreeMap::new(), again: false }
+        Self {
+            judge,
+            fresh: AHashMap::new(),
+            last: None,
+            found: BTreeMap::new(),
+            again: false,
+            tell_again: Again::default(),
+        }
     }
 
     /// Who did it, under what it is put together, and what is wrong with it, if the rule is about it.
     fn judge<'a>(&self, act: Act, rule: &Rule, ledger: &'a Ledger) -> Option<(CameraId, &'a Camera, Target, Breach)> {
         match act {
-            Act::Call(id) => {
+            Act::Call(id, called) => {
                 let pair = ledger.pair_of(id)?;
                 let camera = ledger.camera_of(pair.camera).filter(|camera| !camera.behind_router)?;
-                let breach = rule.narrow.covers(camera, pair).then(|| self.judge.call(camera, pair))??;
+                let breach =
+                    rule.narrow.covers_call(camera, pair, called).then(|| self.judge.call(camera, pair, called))??;
                 let target = breach.target.clone().or_else(|| self.judge.by().targets(pair).into_iter().next());
                 Some((pair.camera, camera, target.unwrap_or(Target::Address(pair.address)), breach))
             }
@@ -117,7 +133,51 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Tells once more of what was told of before, as it stands now.
+    fn tell_again(&mut self, again: &Again, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+        let earlier: Vec<(CameraId, Target)> = self
+            .found
+            .iter()
+            .filter(|((_, target), one)| one.told.is_some_and(|told| told < now) && again.is_of(|| target.group()))
+            .map(|(k, _)| k.clone())
+            .collect();
+        for key in earlier {
+            let Some(found) = self.found.get(&key) else { continue };
+            let (act, since) = (found.act, found.since);
+            if let Some((id, camera, target, breach)) = self.judge(act, rule, ledger)
+                && (id, &target) == (key.0, &key.1)
+            {
+                findings.push(finding(rule, (id, camera, &target), since, act, Some(&breach), ledger));
+                self.found.entry(key).and_modify(|found| found.told = Some(now));
+            }
+        }
+    }
+}
+
+/// Whom it was about.
+fn called(act: Act, target: &Target, ledger: &Ledger) -> Called {
+    match act {
+        Act::Call(id, _) => ledger.pair_of(id).map_or(Called::Nobody, |pair| target.called(id, pair)),
+        Act::Inside(_, address, service) => Called::Inside(address, service),
+        Act::Question(id) => ledger.name_of(id).map_or(Called::Nobody, |name| Called::Question(name.name.clone())),
+    }
+}
+
 impl Condition for Running {
+    fn save(&self) -> Vec<u8> {
+        encode_small(&(in_order(&self.fresh), &self.found, self.again))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        type Saved = (Vec<(Act, Timestamp)>, BTreeMap<(CameraId, Target), Found>, bool);
+        let (fresh, found, again): Saved = decode(bytes)?;
+        self.fresh = fresh.into_iter().take(MAX_FRESH).collect();
+        self.found = found.into_iter().take(MAX_FOUND).collect();
+        self.again = again || self.judge.reads_files();
+        Ok(())
+    }
+
     fn takes(&self) -> Takes {
         self.judge.takes()
     }
@@ -133,11 +193,15 @@ impl Condition for Running {
         }
     }
 
+    fn refresh(&mut self, again: Again) {
+        self.tell_again.add(again);
+    }
+
     fn observe(&mut self, step: &Step, _: &Ledger) {
         let act = match step.kind {
-            StepKind::Attempt { pair, .. } | StepKind::Contact { pair, .. } | StepKind::Pulse { pair } => {
-                Act::Call(pair)
-            }
+            StepKind::Attempt { pair, service, .. }
+            | StepKind::Contact { pair, service, .. }
+            | StepKind::Pulse { pair, service } => Act::Call(pair, service),
             StepKind::Asked { name } => Act::Question(name),
             StepKind::Inside { destination, service } => Act::Inside(step.camera, destination, service),
             StepKind::Inbound { .. } => return,
@@ -175,8 +239,12 @@ impl Condition for Running {
             if due && found.last.since(found.since) >= rule.hold {
                 found.told = Some(now);
                 let since = found.since;
-                findings.push(finding(rule, (camera, &key.1), since, Some((act, &breach)), ledger));
+                findings.push(finding(rule, (id, camera, &key.1), since, act, Some(&breach), ledger));
             }
+        }
+        let tell_again = std::mem::take(&mut self.tell_again);
+        if tell_again.is_any() {
+            self.tell_again(&tell_again, rule, ledger, now, findings);
         }
         let again = std::mem::take(&mut self.again);
         let ended: Vec<(CameraId, Target)> = self
@@ -197,7 +265,7 @@ impl Condition for Running {
                 && found.told.is_some()
                 && let Some(camera) = ledger.camera_of(key.0)
             {
-                findings.push(finding(rule, (camera, &key.1), found.since, None, ledger));
+                findings.push(finding(rule, (key.0, camera, &key.1), found.since, found.act, None, ledger));
             }
         }
     }
@@ -205,27 +273,29 @@ impl Condition for Running {
 
 fn last_of(act: Act, ledger: &Ledger) -> Option<Timestamp> {
     match act {
-        Act::Call(id) => ledger.pair_of(id).map(|pair| pair.last),
         Act::Question(id) => ledger.name_of(id).map(|name| name.last),
-        Act::Inside(..) => None,
+        // Of the pair, it might be that of another service.
+        Act::Call(..) | Act::Inside(..) => None,
     }
 }
 
 /// What is found; without a breach it has ended.
 fn finding(
     rule: &Rule,
-    (camera, target): (&Camera, &Target),
+    (id, camera, target): (CameraId, &Camera, &Target),
     since: Timestamp,
-    breach: Option<(Act, &Breach)>,
+    act: Act,
+    breach: Option<&Breach>,
     ledger: &Ledger,
 ) -> Finding {
     let (mut value, mut reason, mut evidence) = (0.0, String::new(), Value::Null);
-    if let Some((act, breach)) = breach {
+    if let Some(breach) = breach {
         evidence = json!({ "breach": breach.evidence, "camera": words::camera_facts(camera) });
         match act {
-            Act::Call(id) => {
+            Act::Call(id, called) => {
+                evidence["service"] = json!(called.to_string());
                 if let Some(pair) = ledger.pair_of(id) {
-                    value = pair.attempts as f64;
+                    value = pair.counts.attempts as f64;
                     reason = format!("called {}: {}, {}", words::destination(pair), breach.reason, pair.answer());
                     evidence["pair"] = words::pair_facts(pair);
                 }
@@ -246,8 +316,10 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: target.kind(), value: target.to_string().into() },
+        message: None,
+        group: target.group(),
         member: camera.id.as_str().into(),
+        about: About::new(id, called(act, target, ledger)),
         since,
         holds: breach.is_some(),
         value,

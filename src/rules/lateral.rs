@@ -7,11 +7,12 @@ use std::time::Duration;
 use ahash::AHashMap;
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use super::{Condition, Kind, Rule, Takes, in_order, words};
+use crate::alert::{About, Again, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, Step, StepKind};
 use crate::device::DeviceKind;
 use crate::net::{Protocol, Service, Space, space};
+use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -29,6 +30,13 @@ const REFRESH: Duration = Duration::from_secs(300);
 pub struct Lateral {
     hosts: u64,
     window: Duration,
+}
+
+impl Lateral {
+    /// What is too many.
+    pub(super) fn threshold(&self) -> serde_json::Value {
+        json!({ "hosts": self.hosts, "window_s": self.window.as_secs() })
+    }
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
@@ -60,15 +68,41 @@ pub(super) struct Running {
     lateral: Lateral,
     cameras: AHashMap<CameraId, Called>,
     in_all: usize,
+    /// What holds is told once more at the next look.
+    again: Again,
 }
 
 impl Running {
     pub(super) fn new(lateral: Lateral) -> Self {
-        Self { lateral, cameras: AHashMap::new(), in_all: 0 }
+        Self { lateral, cameras: AHashMap::new(), in_all: 0, again: Again::default() }
     }
 }
 
 impl Condition for Running {
+    fn refresh(&mut self, again: Again) {
+        self.again.add(again);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let of_one = |(id, called): (&CameraId, &Called)| {
+            let hosts: Vec<(IpAddr, (Timestamp, Service))> =
+                in_order(&called.hosts).into_iter().map(|(address, host)| (*address, *host)).collect();
+            (*id, (hosts, called.fresh, called.found, called.told))
+        };
+        encode_small(&in_order(&self.cameras).into_iter().map(of_one).collect::<Vec<_>>())
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        type Saved = (Vec<(IpAddr, (Timestamp, Service))>, bool, Option<Timestamp>, Timestamp);
+        let cameras: Vec<(CameraId, Saved)> = decode(bytes)?;
+        let of_one = |(id, (hosts, fresh, found, told)): (CameraId, Saved)| {
+            (id, Called { hosts: hosts.into_iter().take(MAX_HOSTS).collect(), fresh, found, told })
+        };
+        self.cameras = cameras.into_iter().map(of_one).collect();
+        self.in_all = self.cameras.values().map(|called| called.hosts.len()).sum();
+        Ok(())
+    }
+
     fn takes(&self) -> Takes {
         Takes::INSIDE.and(Takes::ATTEMPTS)
     }
@@ -100,6 +134,7 @@ impl Condition for Running {
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
         let lateral = &self.lateral;
+        let again = std::mem::take(&mut self.again).is_any();
         let (mut changed, mut in_all) = (Vec::new(), 0);
         self.cameras.retain(|id, called| {
             let before = called.hosts.len();
@@ -134,13 +169,13 @@ impl Condition for Running {
             let began = called.found.or(since).unwrap_or(now);
             let is_told = called.told > Timestamp::MIN;
             let tells = if over {
-                now.since(began) >= rule.hold && (!is_told || grown || now.since(called.told) >= REFRESH)
+                now.since(began) >= rule.hold && (!is_told || grown || again || now.since(called.told) >= REFRESH)
             } else {
                 since.is_some() && is_told
             };
             if tells {
                 called.told = now;
-                findings.push(finding(rule, lateral, camera, &strange, (began, over)));
+                findings.push(finding(rule, lateral, (id, camera), &strange, (began, over)));
             }
         }
     }
@@ -156,7 +191,7 @@ fn is_recorder(address: IpAddr, camera: &Camera, ledger: &Ledger) -> bool {
 fn finding(
     rule: &Rule,
     lateral: &Lateral,
-    camera: &Camera,
+    (id, camera): (CameraId, &Camera),
     strange: &BTreeSet<(IpAddr, Service)>,
     (since, holds): (Timestamp, bool),
 ) -> Finding {
@@ -168,8 +203,10 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: "destinations", value: "internal hosts".into() },
+        message: None,
+        group: GroupKey::new(GroupKind::Destinations, "internal hosts"),
         member: camera.id.as_str().into(),
+        about: About::camera(id),
         since,
         holds,
         value: strange.len() as f64,

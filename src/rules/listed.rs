@@ -9,6 +9,7 @@ use super::list::{Entry, List};
 use super::target::{By, Target};
 use super::{Kind, Takes};
 use crate::analyse::{Camera, NamePair, Pair};
+use crate::net::Service;
 use crate::settings::{Problems, Section};
 
 /// Lists, as declared and read.
@@ -74,7 +75,11 @@ impl Judge for Listed {
         By::Address
     }
 
-    fn call(&self, _: &Camera, pair: &Pair) -> Option<Breach> {
+    fn reads_files(&self) -> bool {
+        true
+    }
+
+    fn call(&self, _: &Camera, pair: &Pair, _: Service) -> Option<Breach> {
         let by_address = breach(&self.lists, |list| list.address(pair.address), None);
         let names =
             || pair.names.iter().find_map(|name| breach(&self.lists, |list| list.name(&name.name), Some(&name.name)));

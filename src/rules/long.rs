@@ -4,11 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use super::{Condition, Kind, Rule, Takes, community_id, in_order, words};
+use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::{CameraId, Ledger, PairId, Step, StepKind};
+use crate::net::Service;
+use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 use crate::track::Outcome;
@@ -31,6 +34,13 @@ pub struct Long {
     per: Per,
     after: Duration,
     gap: Duration,
+}
+
+impl Long {
+    /// What is too long.
+    pub(super) fn threshold(&self) -> serde_json::Value {
+        json!({ "lasted_s": self.after.as_secs(), "gap_s": self.gap.as_secs() })
+    }
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
@@ -57,7 +67,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 }
 
 /// Time of contact without a gap, or a pair's longest connection.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Span {
     camera: CameraId,
     /// The pair's destination: a pair's place is used again when it has left the ledger.
@@ -65,6 +75,8 @@ struct Span {
     began: Timestamp,
     last: Timestamp,
     told: Option<Timestamp>,
+    /// The connection, where it is one: the camera's end, and what it called.
+    flow: Option<((IpAddr, u16), Service)>,
 }
 
 impl Span {
@@ -78,15 +90,32 @@ pub(super) struct Running {
     spans: AHashMap<PairId, Span>,
     /// Findings whose pair left the ledger before they ended.
     lost: Vec<Span>,
+    /// What holds is told once more at the next look.
+    again: Again,
 }
 
 impl Running {
     pub(super) fn new(long: Long) -> Self {
-        Self { long, spans: AHashMap::new(), lost: Vec::new() }
+        Self { long, spans: AHashMap::new(), lost: Vec::new(), again: Again::default() }
     }
 }
 
 impl Condition for Running {
+    fn refresh(&mut self, again: Again) {
+        self.again.add(again);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        encode_small(&(in_order(&self.spans), &self.lost))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        let (spans, lost): (Vec<(PairId, Span)>, Vec<Span>) = decode(bytes)?;
+        self.spans = spans.into_iter().take(MAX_PAIRS).collect();
+        self.lost = lost;
+        Ok(())
+    }
+
     fn takes(&self) -> Takes {
         match self.long.per {
             Per::Connection => Takes::CONTACTS,
@@ -95,10 +124,10 @@ impl Condition for Running {
     }
 
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
-        let (pair, lasted) = match step.kind {
+        let (pair, lasted, flow) = match step.kind {
             StepKind::Contact { outcome: Some(Outcome::Refused | Outcome::Unanswered), .. } => return,
-            StepKind::Contact { pair, lasted, .. } => (pair, lasted),
-            StepKind::Pulse { pair } => (pair, Duration::ZERO),
+            StepKind::Contact { pair, lasted, own, service, .. } => (pair, lasted, Some((own, service))),
+            StepKind::Pulse { pair, .. } => (pair, Duration::ZERO, None),
             _ => return,
         };
         let Some(entry) = ledger.pair_of(pair) else { return };
@@ -106,7 +135,7 @@ impl Condition for Running {
             return;
         }
         let (began, last) = (step.time - lasted, step.time);
-        let fresh = || Span { camera: step.camera, address: entry.address, began, last, told: None };
+        let fresh = || Span { camera: step.camera, address: entry.address, began, last, told: None, flow };
         let span = self.spans.entry(pair).or_insert_with(fresh);
         if span.address != entry.address {
             let gone = std::mem::replace(span, fresh());
@@ -127,9 +156,11 @@ impl Condition for Running {
         // The start of a connection that was told once stays, though it is told by the last packet each time.
         span.began = if anew && began > span.began { began } else { span.began.min(began) };
         span.last = span.last.max(last);
+        span.flow = flow;
     }
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+        let again = std::mem::take(&mut self.again);
         let (long, mut changed) = (&self.long, Vec::new());
         self.spans.retain(|id, span| {
             if now.since(span.last) >= long.gap {
@@ -137,7 +168,7 @@ impl Condition for Running {
                 return span.told.is_some();
             }
             let holds = span.length() >= long.after + rule.hold;
-            if holds && span.told.is_none_or(|told| now.since(told) >= REFRESH) {
+            if holds && span.told.is_none_or(|told| again.is_of(|| group(span)) || now.since(told) >= REFRESH) {
                 span.told = Some(now);
                 changed.push((*id, true));
             } else if !holds && span.told.take().is_some() {
@@ -160,17 +191,17 @@ impl Condition for Running {
     }
 }
 
-fn finding(
-    rule: &Rule,
-    long: &Long,
-    pair: Option<PairId>,
-    span: &Span,
-    holds: bool,
-    ledger: &Ledger,
-) -> Option<Finding> {
+fn group(span: &Span) -> GroupKey {
+    GroupKey::new(GroupKind::Destination, span.address.to_string())
+}
+
+fn finding(rule: &Rule, long: &Long, id: Option<PairId>, span: &Span, holds: bool, ledger: &Ledger) -> Option<Finding> {
     let camera = ledger.camera_of(span.camera).filter(|camera| !camera.behind_router)?;
-    let pair = pair.and_then(|pair| ledger.pair_of(pair)).filter(|pair| pair.address == span.address);
+    let pair = id.and_then(|id| ledger.pair_of(id)).filter(|pair| pair.address == span.address);
     let whom = pair.map_or_else(|| span.address.to_string(), words::destination);
+    let flow = span.flow.filter(|((_, port), _)| long.per == Per::Connection && *port != 0);
+    let community_id =
+        flow.and_then(|(own, called)| community_id::of(called.protocol, own, (span.address, called.port)));
     let length = span.length();
     let minutes = duration_text(Duration::from_secs(length.as_secs() / 60 * 60));
     let allowed = duration_text(long.after);
@@ -178,8 +209,10 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: "destination", value: span.address.to_string().into() },
+        message: None,
+        group: group(span),
         member: camera.id.as_str().into(),
+        about: About::new(span.camera, id.map_or(Called::Nobody, |id| Called::Pair(id, span.address))),
         since: span.began,
         holds,
         value: length.as_secs_f64(),
@@ -189,7 +222,7 @@ fn finding(
         },
         evidence: json!({
             "began": span.began, "last": span.last, "lasted_s": length.as_secs(), "threshold_s": long.after.as_secs(),
-            "camera": words::camera_facts(camera), "pair": pair.map(words::pair_facts),
+            "community_id": community_id, "camera": words::camera_facts(camera), "pair": pair.map(words::pair_facts),
         }),
     })
 }

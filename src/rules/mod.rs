@@ -5,8 +5,10 @@
 //! each call by itself whether it may be are judges (`judged`): they only say what is wrong with it.
 
 mod beat;
+mod community_id;
 mod dns;
 mod engine;
+mod evidence;
 mod hours;
 mod inbound;
 mod judged;
@@ -19,6 +21,7 @@ mod new_destination;
 mod policy;
 mod rate;
 mod silent;
+mod suppression;
 mod surge;
 mod target;
 #[cfg(test)]
@@ -31,20 +34,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::alert::Finding;
+use crate::alert::{Again, Finding, Template};
 use crate::analyse::{Ledger, Step, StepKind};
 use crate::geo::Class;
+use crate::saved::Damaged;
 use crate::settings::{Problems, Section, did_you_mean};
 use crate::time::Timestamp;
 
 pub use engine::Engine;
 pub use list::List;
 pub use narrow::Narrow;
+pub use suppression::{Suppression, SuppressionSpec};
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -70,6 +75,8 @@ impl fmt::Display for Severity {
 pub struct Rule {
     /// Its name, by which it is switched off and overridden.
     pub name: Arc<str>,
+    /// What it is for, in words.
+    pub description: Option<String>,
     /// How bad it is when it holds.
     pub severity: Severity,
     /// For how long it must hold first.
@@ -78,6 +85,10 @@ pub struct Rule {
     pub narrow: Narrow,
     /// What is measured.
     pub kind: Kind,
+    /// The word that names the kind in a file.
+    pub word: &'static str,
+    /// How its alerts are told, if it says.
+    pub message: Option<Template>,
     /// Where it stands what to do when it fires: a link, carried into the alert.
     pub runbook: Option<Arc<str>>,
     /// The table it was read from, for the effective configuration.
@@ -160,6 +171,22 @@ impl Kind {
         }
     }
 
+    /// What was declared to be too much, and what a finding's value counts.
+    fn threshold(&self) -> (serde_json::Value, &'static str) {
+        match self {
+            Self::Rate(rate) => rate.threshold(),
+            Self::Beat(beat) => (beat.threshold(), "score"),
+            Self::Surge(surge) => (surge.threshold(), "cameras"),
+            Self::NewDestination(rule) => (rule.threshold(), "attempts"),
+            Self::Silent(silent) => (silent.threshold(), "observed_silence_s"),
+            Self::Unregistered(unregistered) => (unregistered.threshold(), "certainty"),
+            Self::Long(long) => (long.threshold(), "lasted_s"),
+            Self::Inbound(_) => (serde_json::json!({ "hosts": 1 }), "hosts"),
+            Self::Lateral(lateral) => (lateral.threshold(), "hosts"),
+            Self::Dns(_) | Self::Policy(_) | Self::Listed(_) => (serde_json::json!({ "calls": 1 }), "calls"),
+        }
+    }
+
     fn start(&self) -> Box<dyn Condition> {
         match self {
             Self::Rate(rate) => Box::new(rate::Running::new(rate.clone())),
@@ -192,16 +219,20 @@ impl Takes {
     const INSIDE: Self = Self(32);
     const INBOUND: Self = Self(64);
 
-    /// Of one step.
-    fn of(kind: StepKind) -> Self {
-        match kind {
-            StepKind::Attempt { first: true, .. } => Self(1),
-            StepKind::Attempt { first: false, .. } => Self(2),
-            StepKind::Contact { .. } => Self::CONTACTS,
-            StepKind::Pulse { .. } => Self::PULSES,
-            StepKind::Asked { .. } => Self::NAMES,
-            StepKind::Inside { .. } => Self::INSIDE,
-            StepKind::Inbound { .. } => Self::INBOUND,
+    /// How many kinds there are.
+    const KINDS: usize = 7;
+
+    /// The kind of a step: the place of its bit.
+    #[inline]
+    fn kind_of(step: StepKind) -> usize {
+        match step {
+            StepKind::Attempt { first: true, .. } => 0,
+            StepKind::Attempt { first: false, .. } => 1,
+            StepKind::Contact { .. } => 2,
+            StepKind::Pulse { .. } => 3,
+            StepKind::Asked { .. } => 4,
+            StepKind::Inside { .. } => 5,
+            StepKind::Inbound { .. } => 6,
         }
     }
 
@@ -210,8 +241,8 @@ impl Takes {
         Self(self.0 | other.0)
     }
 
-    fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+    fn has_kind(self, kind: usize) -> bool {
+        self.0 >> kind & 1 == 1
     }
 }
 
@@ -226,10 +257,16 @@ trait Condition: Send {
     }
     /// Takes the rule as it was read anew, with the same text: files that it names may say something else now.
     fn renew(&mut self, _: &Rule) {}
+    /// Tells of these what holds once more at the next look, with the figures of then.
+    fn refresh(&mut self, _: Again) {}
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>);
+    /// What it has counted and found, to go on from after a restart.
+    fn save(&self) -> Vec<u8>;
+    /// Goes on from what [`Condition::save`] gave; where that is damaged it stays as it is.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged>;
     /// How often its tables had no room for something.
     fn left_out(&self) -> u64 {
         0
@@ -237,7 +274,7 @@ trait Condition: Send {
 }
 
 /// For conditions that go through all cameras: once a minute of capture time is often enough.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Minute(Option<Timestamp>);
 
 impl Minute {
@@ -248,6 +285,13 @@ impl Minute {
         }
         over
     }
+}
+
+/// The entries of a table in the order of their keys: the same table is written down in the same way.
+fn in_order<'a, K: Ord, V>(table: impl IntoIterator<Item = (&'a K, &'a V)>) -> Vec<(&'a K, &'a V)> {
+    let mut entries: Vec<(&K, &V)> = table.into_iter().collect();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    entries
 }
 
 /// Reads one `[[rule]]`.
@@ -262,9 +306,10 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
     let kind: Option<String> = section.get("kind", problems);
     let severities = [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
     let severity = section.one_of("severity", &severities, problems).unwrap_or(Severity::Warning);
-    let _: Option<String> = section.get("description", problems);
+    let description: Option<String> = section.get("description", problems);
     let hold = section.get("for", problems).unwrap_or_default();
     let runbook = runbook(section, problems);
+    let message = message(section, problems);
     let known: Vec<&str> = KINDS.iter().map(|(word, ..)| *word).collect();
     let described = kind.as_ref().and_then(|word| KINDS.iter().find(|(known, ..)| known == word));
     let narrow = Narrow::read(section, described.map_or(OVERSEAS, |(_, classes, _)| classes), problems);
@@ -288,9 +333,18 @@ pub fn read(section: &mut Section<'_, '_>, source: &str, problems: &mut Problems
             "`hours` and `days` are about calls as they are made: this kind looks at what lasts; leave them out";
         problems.add(section.span_of(if section.has("hours") { "hours" } else { "days" }), message);
     }
-    let mut rule = Rule { name: name?.into(), severity, hold, narrow, kind: kind?, runbook, source: source.to_owned() };
+    if matches!(kind, Some(Kind::Silent(_) | Kind::Unregistered(_))) {
+        for key in narrow::OF_DESTINATIONS.into_iter().filter(|key| section.has(key)) {
+            let message = format!("`{key}` is about whom cameras call: this kind looks at cameras alone; leave it out");
+            problems.add(section.span_of(key), message);
+        }
+    }
+    let word = described.map_or("", |(word, ..)| *word);
+    let source = source.to_owned();
+    let (name, kind) = (name?.into(), kind?);
+    let mut rule = Rule { name, description, severity, hold, narrow, kind, word, message, runbook, source };
     if !rule.lists().is_empty() {
-        rule.source = with_lists_found(source, rule.lists());
+        rule.source = with_lists_found(&rule.source, rule.lists());
     }
     Some(rule)
 }
@@ -302,6 +356,15 @@ fn with_lists_found(source: &str, lists: &[List]) -> String {
     let found = format!("lists = [{}]", paths.join(", "));
     let lines = source.lines().map(|line| if line.starts_with("lists = ") { found.as_str() } else { line });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn message(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Template> {
+    let text: String = section.get("message", problems)?;
+    let template = Template::new(&text);
+    if let Err(wrong) = &template {
+        problems.add(section.span_of("message"), format!("`message`: {wrong}"));
+    }
+    template.ok()
 }
 
 fn runbook(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Arc<str>> {

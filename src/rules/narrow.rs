@@ -13,6 +13,21 @@ use crate::geo::{Class, Country, Place};
 use crate::net::Service;
 use crate::settings::{Problems, Section};
 
+/// The keys that say whom cameras call.
+pub(super) const OF_DESTINATIONS: [&str; 11] = [
+    "class",
+    "countries",
+    "not_countries",
+    "owners",
+    "owner_countries",
+    "names",
+    "not_names",
+    "addresses",
+    "not_addresses",
+    "services",
+    "not_services",
+];
+
 /// The narrowing that all kinds of rules share. What is empty narrows nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Narrow {
@@ -92,6 +107,38 @@ impl Narrow {
         self.classes == [Class::Overseas]
     }
 
+    /// Whether it narrows nothing.
+    pub(super) fn is_everything(&self) -> bool {
+        self.classes.is_empty() && self.only_class && self.hours.is_none()
+    }
+
+    /// Whether it says anything of whom cameras call.
+    pub(super) fn narrows_destinations(&self) -> bool {
+        let by_name = !(self.names.is_empty() && self.not_names.is_empty());
+        let by_range = !(self.addresses.is_empty() && self.not_addresses.is_empty());
+        let by_service = !(self.services.is_empty() && self.not_services.is_empty());
+        by_name || by_range || by_service || !self.is_of_any_place()
+    }
+
+    /// Whether it says nothing of where destinations are and whose.
+    pub(super) fn is_of_any_place(&self) -> bool {
+        self.classes.is_empty()
+            && [&self.countries, &self.not_countries, &self.owner_countries].iter().all(|some| some.is_empty())
+            && self.owners.is_empty()
+    }
+
+    /// Whether all that it says of destinations is where they are and whose.
+    pub(super) fn narrows_places_only(&self) -> bool {
+        [&self.names, &self.not_names].iter().all(|some| some.is_empty())
+            && [&self.addresses, &self.not_addresses].iter().all(|some| some.is_empty())
+            && [&self.services, &self.not_services].iter().all(|some| some.is_empty())
+    }
+
+    /// Whether all that it says of destinations is said by names.
+    pub(super) fn narrows_names_only(&self) -> bool {
+        self.is_of_any_place() && self.addresses.is_empty() && self.services.is_empty()
+    }
+
     fn has_only_class(&self) -> bool {
         let Self { classes: _, countries, not_countries, owners, owner_countries, names, not_names, .. } = self;
         let Self { addresses, not_addresses, services, not_services, cameras, sites, tags, .. } = self;
@@ -115,22 +162,33 @@ impl Narrow {
                 || camera.addresses.last().is_some_and(|at| holds(&self.camera_ranges, at)))
     }
 
-    /// Whether a rule is about a camera's calls to a destination.
+    /// Whether a rule is about a camera's calls to a destination, by all that was ever called there.
     pub fn covers(&self, camera: &Camera, pair: &Pair) -> bool {
-        let place = &pair.place;
-        if !self.classes.is_empty() && !self.classes.contains(&place.class) {
-            return false;
-        }
-        if self.only_class {
-            return true;
-        }
-        self.covers_place(place)
+        self.covers_services(camera, pair, &pair.services)
+    }
+
+    /// Whether a rule is about one call of a camera to a destination.
+    #[inline]
+    pub(super) fn covers_call(&self, camera: &Camera, pair: &Pair, called: Service) -> bool {
+        self.covers_services(camera, pair, &[called])
+    }
+
+    /// The class is asked at each attempt, and most often nothing else is.
+    #[inline]
+    fn covers_services(&self, camera: &Camera, pair: &Pair, called: &[Service]) -> bool {
+        (self.classes.is_empty() || self.classes.contains(&pair.place.class))
+            && (self.only_class || self.covers_what_else(camera, pair, called))
+    }
+
+    #[inline(never)]
+    fn covers_what_else(&self, camera: &Camera, pair: &Pair, called: &[Service]) -> bool {
+        self.covers_place(&pair.place)
             && (self.names.is_empty() || pair.names.iter().any(|name| any(&self.names, &name.name)))
             && (self.not_names.is_empty() || !pair.names.iter().any(|name| any(&self.not_names, &name.name)))
             && (self.addresses.is_empty() || holds(&self.addresses, &pair.address))
             && !holds(&self.not_addresses, &pair.address)
-            && (self.services.is_empty() || pair.services.iter().any(|service| self.services.contains(service)))
-            && (pair.services.is_empty() || !pair.services.iter().all(|service| self.not_services.contains(service)))
+            && (self.services.is_empty() || called.iter().any(|service| self.services.contains(service)))
+            && (called.is_empty() || !called.iter().all(|service| self.not_services.contains(service)))
             && self.covers_camera(camera)
     }
 

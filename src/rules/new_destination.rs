@@ -1,17 +1,19 @@
 //! `kind = "new_destination"`: a camera, or a group of them, calls whom it has not called in its learning time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashSet;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::target::{By, Target};
 use super::{Condition, Kind, Rule, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use crate::alert::{About, Finding};
 use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
+use crate::saved::{Damaged, check_counts, decode, encode_small};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -39,6 +41,13 @@ pub struct NewDestination {
     learning: Duration,
 }
 
+impl NewDestination {
+    /// What is too new.
+    pub(super) fn threshold(&self) -> serde_json::Value {
+        json!({ "learning_s": self.learning.as_secs(), "new_for_s": NEW_FOR.as_secs() })
+    }
+}
+
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
     let by = By::read(section, &[By::Address, By::Owner, By::Country, By::Name], problems);
     let words = [("camera", Per::Camera), ("site", Per::Site), ("tag", Per::Tag), ("all", Per::All)];
@@ -53,7 +62,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 }
 
 /// Cameras that learn together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 enum Group {
     Camera(CameraId),
     Site(Arc<str>),
@@ -72,12 +81,15 @@ impl fmt::Display for Group {
     }
 }
 
+/// When, who, and whom.
+type FirstCall = (Timestamp, CameraId, PairId);
+
 pub(super) struct Running {
     rule: NewDestination,
     /// First calls since the last look: their names come a moment after them.
-    fresh: Vec<(Timestamp, CameraId, PairId)>,
+    fresh: Vec<FirstCall>,
     known: AHashSet<(Group, Target)>,
-    found: BTreeMap<(Group, Target), (Timestamp, CameraId, PairId)>,
+    found: BTreeMap<(Group, Target), FirstCall>,
     left_out: u64,
 }
 
@@ -97,6 +109,22 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn save(&self) -> Vec<u8> {
+        let known: BTreeSet<&(Group, Target)> = self.known.iter().collect();
+        encode_small(&(&self.fresh, known, &self.found, self.left_out))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        type Saved = (Vec<FirstCall>, Vec<(Group, Target)>, BTreeMap<(Group, Target), FirstCall>, u64);
+        let (fresh, known, found, left_out): Saved = decode(bytes)?;
+        check_counts(&[left_out])?;
+        self.fresh = fresh;
+        self.known = known.into_iter().take(MAX_KNOWN).collect();
+        self.found = found.into_iter().take(MAX_FOUND).collect();
+        self.left_out = left_out;
+        Ok(())
+    }
+
     fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -153,12 +181,12 @@ fn finding(
     rule: &Rule,
     wanted: &NewDestination,
     (group, target): &(Group, Target),
-    (time, camera, pair): (Timestamp, CameraId, PairId),
+    (time, id, pair_id): (Timestamp, CameraId, PairId),
     holds: bool,
     ledger: &Ledger,
 ) -> Option<Finding> {
-    let camera = ledger.camera_of(camera).filter(|camera| !camera.behind_router)?;
-    let pair = ledger.pair_of(pair)?;
+    let camera = ledger.camera_of(id).filter(|camera| !camera.behind_router)?;
+    let pair = ledger.pair_of(pair_id)?;
     let what = match wanted.by {
         By::Address => "an address",
         By::Name => "a name",
@@ -174,11 +202,13 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: target.kind(), value: Arc::from(target.to_string()) },
+        message: None,
+        group: target.group(),
         member: camera.id.as_str().into(),
+        about: About::new(id, target.called(pair_id, pair)),
         since: time,
         holds,
-        value: pair.attempts as f64,
+        value: pair.counts.attempts as f64,
         reason: format!(
             "called {whom}, {what} that {group} had not called before (learning time: {learning}), {}",
             pair.answer()

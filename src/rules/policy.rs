@@ -21,6 +21,8 @@ pub struct Policy {
     allow: Lists,
     deny: Lists,
     by: By,
+    /// What the register expects a camera to call is allowed to it.
+    expected: bool,
 }
 
 /// What one side of a policy names.
@@ -46,8 +48,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
     let by = By::read(section, &[By::Address, By::Name, By::Owner, By::Country], problems);
     let allow = Lists::read(section, ALLOW, problems);
     let deny = Lists::read(section, DENY, problems);
+    let expected = section.get("allow_expected", problems).unwrap_or(false);
     let mut stated = true;
-    if !ALLOW.iter().chain(&DENY).any(|key| section.has(key)) {
+    if !expected && !ALLOW.iter().chain(&DENY).any(|key| section.has(key)) {
         let message = "a policy needs at least one of allow_countries, allow_owners, allow_owner_countries, allow_names, \
                        allow_addresses and allow_services, or of the same with deny_";
         problems.add(section.span(), message);
@@ -58,7 +61,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
         problems.add(section.span_of(key), message);
         stated = false;
     }
-    stated.then(|| Kind::Policy(Arc::new(Policy { allow, deny, by })))
+    stated.then(|| Kind::Policy(Arc::new(Policy { allow, deny, by, expected })))
 }
 
 impl Lists {
@@ -104,7 +107,7 @@ impl Lists {
     }
 
     /// The first thing of a destination that is among it: the key, and what was found.
-    fn denies(&self, pair: &Pair) -> Option<(&'static str, &'static str, String)> {
+    fn denies(&self, pair: &Pair, called: Service) -> Option<(&'static str, &'static str, String)> {
         let place = &pair.place;
         let [countries, owners, owner_countries, names, addresses, services] = DENY;
         let country = place.countries.iter().find(|country| self.countries.contains(country));
@@ -112,7 +115,7 @@ impl Lists {
         let owner = (!self.owners.is_empty()).then(|| place.owner_text()).flatten();
         let name = pair.names.iter().find(|name| any(&self.names, &name.name));
         let range = self.addresses.iter().find(|range| range.contains(&pair.address));
-        let service = pair.services.iter().find(|service| self.services.contains(service));
+        let service = Some(called).filter(|service| self.services.contains(service));
         country
             .map(|country| (countries, "its country", country.to_string()))
             .or_else(|| owner_country.map(|country| (owner_countries, "its owner's country", country.to_string())))
@@ -121,6 +124,25 @@ impl Lists {
             .or_else(|| range.map(|range| (addresses, "its range", range.to_string())))
             .or_else(|| service.map(|service| (services, "the service", service.to_string())))
     }
+}
+
+/// Whether the register expects a camera to call a destination: by address, by range, or by all names that it used, each
+/// under one that is expected.
+fn is_expected(camera: &Camera, pair: &Pair) -> bool {
+    let by_address = camera.expected_destinations.iter().any(|expected| {
+        let range = expected.parse::<IpNet>().ok();
+        let single = || expected.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+        range.or_else(single).is_some_and(|range| range.contains(&pair.address))
+    });
+    let is_under = |name: &str| {
+        camera.expected_destinations.iter().any(|expected| {
+            let expected = expected.trim_start_matches("*.").to_lowercase();
+            !expected.is_empty()
+                && name.strip_suffix(&expected).is_some_and(|left| left.is_empty() || left.ends_with('.'))
+        })
+    };
+    let mut names = pair.names.iter().map(AsRef::<str>::as_ref).filter(|name| !is_literal(name)).peekable();
+    by_address || (names.peek().is_some() && names.all(is_under))
 }
 
 fn is_literal(name: &str) -> bool {
@@ -136,13 +158,17 @@ impl Judge for Policy {
         self.by
     }
 
-    fn call(&self, _: &Camera, pair: &Pair) -> Option<Breach> {
-        if let Some((part, what, found)) = self.deny.denies(pair) {
+    fn call(&self, camera: &Camera, pair: &Pair, called: Service) -> Option<Breach> {
+        if let Some((part, what, found)) = self.deny.denies(pair, called) {
             let reason = format!("{what} {found} is denied");
             return Some(Breach { reason, evidence: json!({ "part": part, "found": found }), target: None });
         }
-        if self.allow.names_destinations() && !self.allow.allows(pair) {
-            let allowed = self.allow.destinations();
+        let expected = self.expected && is_expected(camera, pair);
+        if (self.allow.names_destinations() || self.expected) && !expected && !self.allow.allows(pair) {
+            let mut allowed = self.allow.destinations();
+            if self.expected {
+                allowed.push("what the register expects".to_owned());
+            }
             let reason = format!("the policy allows only {}", allowed.join(", "));
             return Some(Breach {
                 reason,
@@ -151,7 +177,7 @@ impl Judge for Policy {
             });
         }
         let services = &self.allow.services;
-        let service = pair.services.iter().find(|service| !services.is_empty() && !services.contains(service))?;
+        let service = Some(called).filter(|service| !services.is_empty() && !services.contains(service))?;
         let allowed: Vec<String> = services.iter().map(ToString::to_string).collect();
         Some(Breach {
             reason: format!("{service} is none of the services that the policy allows ({})", allowed.join(", ")),
@@ -276,5 +302,23 @@ mod tests {
         }
         let problems = rule("silent", "hours = \"22:00-06:00\"").unwrap_err();
         assert!(problems[0].contains("leave them out"), "{problems:?}");
+    }
+
+    #[test]
+    fn each_call_is_judged_by_its_own_service() {
+        let mut bench = Bench::new("policy", "allow_services = \"tcp/443\"");
+        bench.call(0, CHINA, "tcp/8800");
+        assert_eq!(bench.look(10).len(), 1);
+        for minute in 1..60 {
+            bench.call(minute * 60, CHINA, "tcp/443");
+        }
+        assert_eq!(bench.look(3605), ["- destination 120.26.96.67"], "what is allowed keeps nothing alive");
+        let mut bench = Bench::new("rate", "attempts = 5\nservices = \"tcp/443\"");
+        for second in 0..20 {
+            bench.call(second, CHINA, if second < 4 { "tcp/443" } else { "tcp/8800" });
+        }
+        assert!(bench.look(30).is_empty(), "four calls of the service that is meant");
+        bench.call(31, CHINA, "tcp/443");
+        assert_eq!(bench.look(40).len(), 1);
     }
 }

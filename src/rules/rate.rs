@@ -1,15 +1,18 @@
 //! `kind = "rate"`: attempts over a sliding window. `volume` counts bytes in the same way.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Condition, Kind, Rule, Takes};
-use crate::alert::{Finding, GroupKey};
+use super::{Condition, Kind, Rule, Takes, in_order};
+use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
 use crate::geo::{Country, Place};
+use crate::saved::{Damaged, check_counts, decode, encode_small};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -59,6 +62,15 @@ impl Per {
 }
 
 impl Rate {
+    /// What is too much, and what is counted.
+    pub(super) fn threshold(&self) -> (serde_json::Value, &'static str) {
+        let word = match self.measure {
+            Measure::Attempts => "attempts",
+            Measure::Bytes => "bytes",
+        };
+        (json!({ word: self.limit, "clear": self.clear, "window_s": self.window.as_secs() }), word)
+    }
+
     /// Bytes from a camera.
     pub(super) fn of_bytes(per: Per, limit: u64, clear: u64, window: Duration) -> Self {
         Self { measure: Measure::Bytes, per, limit, clear, window, spread_only: false }
@@ -94,11 +106,24 @@ pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -
 }
 
 /// Whose attempts are added up: small and without text, because one is made at each attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Subject {
     Camera(CameraId),
     Country(CameraId, Countries),
     Destination(CameraId, PairId),
+}
+
+/// By one word where that is enough: subjects of one rule are of one kind, and a pair has one camera. The derived one
+/// would feed three, at each attempt.
+impl Hash for Subject {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Camera(camera) => camera.hash(state),
+            Self::Country(camera, countries) => (camera, countries).hash(state),
+            Self::Destination(_, pair) => pair.hash(state),
+        }
+    }
 }
 
 /// What the sources say: most often one country, several where they disagree.
@@ -115,13 +140,14 @@ fn countries(place: &Place) -> Countries {
     std::array::from_fn(|_| known.next())
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Count {
     pair: PairId,
     /// The pair's destination: a pair's place is used again when it has left the ledger.
     address: IpAddr,
     /// What was counted by step of the window, in a ring.
     steps: [u64; STEPS],
+    #[serde(skip)]
     sum: u64,
     /// The step that was counted into last.
     step: i64,
@@ -141,12 +167,14 @@ pub(super) struct Running {
     step: (i64, i64),
     counts: AHashMap<Subject, Count>,
     left_out: u64,
+    /// What holds is told once more at the next look.
+    again: Again,
 }
 
 impl Running {
     pub(super) fn new(rate: Rate) -> Self {
         let step_ns = (rate.window.as_nanos() / STEPS as u128).max(1) as i64;
-        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new(), left_out: 0 }
+        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new(), left_out: 0, again: Again::default() }
     }
 
     fn step_at(&mut self, time: Timestamp) -> i64 {
@@ -195,8 +223,28 @@ impl Count {
 }
 
 impl Condition for Running {
+    fn save(&self) -> Vec<u8> {
+        encode_small(&(in_order(&self.counts), self.left_out))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        let (mut counts, left_out): (Vec<(Subject, Count)>, u64) = decode(bytes)?;
+        check_counts(&[left_out])?;
+        for (_, count) in &mut counts {
+            check_counts(&count.steps)?;
+            count.sum = count.steps.iter().sum();
+        }
+        self.counts = counts.into_iter().take(MAX_SUBJECTS).collect();
+        self.left_out = left_out;
+        Ok(())
+    }
+
     fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    fn refresh(&mut self, again: Again) {
+        self.again.add(again);
     }
 
     fn takes(&self) -> Takes {
@@ -207,9 +255,9 @@ impl Condition for Running {
     }
 
     fn observe(&mut self, step: &Step, ledger: &Ledger) {
-        let (pair, amount) = match (step.kind, self.rate.measure) {
-            (StepKind::Attempt { pair, .. }, Measure::Attempts) => (pair, 1),
-            (StepKind::Contact { pair, bytes_out, .. }, Measure::Bytes) if bytes_out > 0 => (pair, bytes_out),
+        let (pair, amount) = match (&step.kind, self.rate.measure) {
+            (StepKind::Attempt { pair, .. }, Measure::Attempts) => (*pair, 1),
+            (StepKind::Contact { pair, bytes_out, .. }, Measure::Bytes) if *bytes_out > 0 => (*pair, *bytes_out),
             _ => return,
         };
         let Some(entry) = ledger.pair_of(pair) else { return };
@@ -219,10 +267,6 @@ impl Condition for Running {
             Per::CameraDestination => Subject::Destination(step.camera, pair),
         };
         let now = self.step_at(step.time);
-        if self.counts.len() >= MAX_SUBJECTS && !self.counts.contains_key(&subject) {
-            self.left_out += 1;
-            return;
-        }
         let fresh = || Count {
             pair,
             address: entry.address,
@@ -235,7 +279,16 @@ impl Condition for Running {
             found: false,
             told: step.time,
         };
-        let count = self.counts.entry(subject).or_insert_with(fresh);
+        // Nearly every subject is known: asked for so, it is found in half the time that an entry takes.
+        let full = self.counts.len() >= MAX_SUBJECTS;
+        let count = match self.counts.get_mut(&subject) {
+            Some(count) => count,
+            None if full => {
+                self.left_out += 1;
+                return;
+            }
+            None => self.counts.entry(subject).or_insert_with(fresh),
+        };
         if self.rate.per == Per::CameraDestination && count.address != entry.address {
             *count = fresh();
         }
@@ -255,6 +308,7 @@ impl Condition for Running {
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
         let step = self.step_at(now);
+        let again = std::mem::take(&mut self.again);
         let rate = &self.rate;
         let mut changed: Vec<(Subject, bool)> = Vec::new();
         self.counts.retain(|subject, count| {
@@ -268,7 +322,10 @@ impl Condition for Running {
             let was_found = count.found;
             let spread = !rate.spread_only || !count.is_one_sided();
             let holds = spread && count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
-            if holds != count.found || (holds && now.since(count.told) >= REFRESH) {
+            if holds != count.found
+                || (holds
+                    && (now.since(count.told) >= REFRESH || again.is_of(|| group(rule, subject, Some(count.address)))))
+            {
                 count.found = holds;
                 count.told = now;
                 changed.push((*subject, holds));
@@ -284,6 +341,21 @@ impl Condition for Running {
     }
 }
 
+/// With what a subject is put together; of a destination the address is known while it is counted.
+fn group(rule: &Rule, subject: &Subject, address: Option<IpAddr>) -> GroupKey {
+    match subject {
+        // Cameras that call too much in all are one alert too: it names them.
+        Subject::Camera(_) => {
+            let value = if rule.narrow.is_overseas() { "overseas" } else { "many" };
+            GroupKey::new(GroupKind::Destinations, value)
+        }
+        Subject::Country(_, countries) => GroupKey::new(GroupKind::Country, text(countries)),
+        Subject::Destination(..) => {
+            GroupKey::new(GroupKind::Destination, address.map_or_else(String::new, |address| address.to_string()))
+        }
+    }
+}
+
 fn finding(
     rule: &Rule,
     rate: &Rate,
@@ -293,23 +365,20 @@ fn finding(
     ledger: &Ledger,
     now: Timestamp,
 ) -> Option<Finding> {
-    let (camera, group) = match subject {
-        // Cameras that call too much in all are one alert too: it names them.
-        Subject::Camera(camera) => {
-            let value = if rule.narrow.is_overseas() { "overseas" } else { "many" };
-            (camera, GroupKey { kind: "destinations", value: value.into() })
-        }
-        Subject::Country(camera, countries) => (camera, GroupKey { kind: "country", value: text(countries).into() }),
-        Subject::Destination(camera, _) => {
-            (camera, GroupKey { kind: "destination", value: count?.address.to_string().into() })
-        }
-    };
-    let camera: &Camera = ledger.camera_of(*camera)?;
-    if camera.behind_router {
+    let (Subject::Camera(id) | Subject::Country(id, _) | Subject::Destination(id, _)) = subject;
+    let camera: &Camera = ledger.camera_of(*id)?;
+    if camera.behind_router || (count.is_none() && matches!(subject, Subject::Destination(..))) {
         return None;
     }
     let peak = count.map_or(0, |count| count.peak);
     let pair = count.and_then(|count| ledger.pair_of(count.pair));
+    let called = match (subject, count) {
+        (Subject::Camera(_), _) | (_, None) => Called::Nobody,
+        (Subject::Country(..), Some(count)) => {
+            Called::Place(count.pair, pair.map_or(count.address, |pair| pair.address))
+        }
+        (Subject::Destination(..), Some(count)) => Called::Pair(count.pair, count.address),
+    };
     let whom = match (subject, pair) {
         (Subject::Camera(_), _) | (_, None) if rule.narrow.is_overseas() => "destinations overseas".to_owned(),
         (Subject::Camera(_), _) | (_, None) => "destinations".to_owned(),
@@ -328,8 +397,10 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group,
+        message: None,
+        group: group(rule, subject, count.map(|count| count.address)),
         member: camera.id.as_str().into(),
+        about: About::new(*id, called),
         since: count.and_then(|count| count.over_since).unwrap_or(now),
         holds,
         value: peak as f64,

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Condition, Kind, Minute, Rule, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use crate::alert::{About, Finding, GroupKey, GroupKind};
 use crate::analyse::{CameraId, Ledger, Step};
+use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
 
@@ -15,6 +16,13 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Silent {
     after: Duration,
+}
+
+impl Silent {
+    /// What is too long.
+    pub(super) fn threshold(&self) -> serde_json::Value {
+        json!({ "observed_silence_s": self.after.as_secs() })
+    }
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Kind> {
@@ -40,6 +48,15 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn save(&self) -> Vec<u8> {
+        encode_small(&(&self.minute, &self.found))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        (self.minute, self.found) = decode(bytes)?;
+        Ok(())
+    }
+
     fn takes(&self) -> Takes {
         Takes::NOTHING
     }
@@ -91,8 +108,10 @@ fn finding(
         rule: rule.name.clone(),
         severity: rule.severity,
         runbook: rule.runbook.clone(),
-        group: GroupKey { kind: "camera", value: camera.id.as_str().into() },
+        message: None,
+        group: GroupKey::new(GroupKind::Camera, camera.id.as_str()),
         member: camera.id.as_str().into(),
+        about: About::camera(id),
         since,
         holds,
         value: covered.as_secs_f64(),

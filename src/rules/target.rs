@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::analyse::Pair;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Called, GroupKey, GroupKind};
+use crate::analyse::{Pair, PairId};
 use crate::settings::{Problems, Section};
 
 /// By what destinations are told apart.
@@ -17,7 +20,7 @@ pub(super) enum By {
 }
 
 /// One destination.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Target {
     Address(IpAddr),
     Name(Arc<str>),
@@ -57,12 +60,25 @@ impl By {
 
 impl Target {
     /// What kind of thing, as alerts call it.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> GroupKind {
         match self {
-            Self::Address(_) => "destination",
-            Self::Name(_) => "name",
-            Self::Owner(_) => "owner",
-            Self::Country(_) => "country",
+            Self::Address(_) => GroupKind::Destination,
+            Self::Name(_) => GroupKind::Name,
+            Self::Owner(_) => GroupKind::Owner,
+            Self::Country(_) => GroupKind::Country,
+        }
+    }
+
+    /// The same as alerts are told apart by it.
+    pub(super) fn group(&self) -> GroupKey {
+        GroupKey::new(self.kind(), self.to_string())
+    }
+
+    /// Who is meant where a camera called this one as the pair.
+    pub(super) fn called(&self, id: PairId, pair: &Pair) -> Called {
+        match self {
+            Self::Address(_) | Self::Name(_) => Called::Pair(id, pair.address),
+            Self::Owner(_) | Self::Country(_) => Called::Place(id, pair.address),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Condition, Kind, Minute, Rule, Severity, Takes, words};
-use crate::alert::{Finding, GroupKey};
+use crate::alert::{About, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, Step};
 use crate::device::Certainty;
+use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
@@ -15,6 +16,13 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Unregistered {
     certainty: Certainty,
+}
+
+impl Unregistered {
+    /// How sure is sure enough.
+    pub(super) fn threshold(&self) -> serde_json::Value {
+        json!({ "certainty": self.certainty })
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all kinds are read alike")]
@@ -37,6 +45,15 @@ impl Running {
 }
 
 impl Condition for Running {
+    fn save(&self) -> Vec<u8> {
+        encode_small(&(&self.minute, &self.found))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        (self.minute, self.found) = decode(bytes)?;
+        Ok(())
+    }
+
     fn takes(&self) -> Takes {
         Takes::NOTHING
     }
@@ -56,7 +73,7 @@ impl Condition for Running {
             if !stranger {
                 if let Some(since) = found {
                     self.found.remove(&id);
-                    findings.extend(finding(rule, ledger, camera, since, false, Certainty::Unverified));
+                    findings.extend(finding(rule, ledger, (id, camera), since, false, Certainty::Unverified));
                 }
                 continue;
             }
@@ -66,7 +83,7 @@ impl Condition for Running {
             let certainty = ledger.device_of(camera).map(|(_, device)| device.profile(None).kind_certainty);
             if let Some(certainty) = certainty.filter(|certainty| *certainty >= self.unregistered.certainty) {
                 self.found.insert(id, camera.first);
-                findings.extend(finding(rule, ledger, camera, camera.first, true, certainty));
+                findings.extend(finding(rule, ledger, (id, camera), camera.first, true, certainty));
             }
         }
     }
@@ -75,7 +92,7 @@ impl Condition for Running {
 fn finding(
     rule: &Rule,
     ledger: &Ledger,
-    camera: &Camera,
+    (id, camera): (CameraId, &Camera),
     since: Timestamp,
     holds: bool,
     certainty: Certainty,
@@ -88,9 +105,11 @@ fn finding(
         rule: rule.name.clone(),
         severity: if certainty == Certainty::Sure { rule.severity } else { rule.severity.min(Severity::Warning) },
         // Who has a register of half of the cameras wants one alert for the other half.
-        group: GroupKey { kind: "register", value: "missing".into() },
+        group: GroupKey::new(GroupKind::Register, "missing"),
         runbook: rule.runbook.clone(),
+        message: None,
         member: camera.id.as_str().into(),
+        about: About::camera(id),
         since,
         holds,
         value: if certainty == Certainty::Sure { 1.0 } else { 0.5 },

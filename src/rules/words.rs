@@ -24,7 +24,7 @@ pub(super) fn destination(pair: &Pair) -> String {
 pub(super) fn camera_facts(camera: &Camera) -> Value {
     json!({
         "id": camera.id, "addresses": camera.addresses, "mac": camera.mac, "vendor": camera.vendor,
-        "name": camera.name, "site": camera.site, "tags": camera.tags, "asset": camera.asset,
+        "kind": camera.kind, "name": camera.name, "site": camera.site, "tags": camera.tags, "asset": camera.asset,
     })
 }
 
@@ -34,7 +34,8 @@ pub(super) fn pair_facts(pair: &Pair) -> Value {
         "country": pair.place.country_text(), "owner": pair.place.owner_text(),
         "owner_country": pair.place.owner_country,
         "services": pair.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "attempts": pair.attempts, "answered": pair.answered, "refused": pair.refused, "unanswered": pair.unanswered,
+        "attempts": pair.counts.attempts, "answered": pair.counts.answered, "refused": pair.counts.refused, "unanswered": pair.counts.unanswered,
+        "outcome": pair.answer().to_string(), "bytes_out": pair.counts.bytes_out, "bytes_in": pair.counts.bytes_in,
         "first": pair.first, "last": pair.last,
     })
 }

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use super::SEARCHED;
 use super::series::{Gaps, RING};
 
-const TOLERANCES: [f64; 5] = [0.05, 0.15, 0.30, 0.37, 0.50];
+/// How far off a gap may be, as shares of the period, and how wide that is on a logarithmic scale.
+static TOLERANCES: LazyLock<[(f64, f64); 5]> = LazyLock::new(|| {
+    [0.05, 0.15, 0.30, 0.37, 0.50].map(|tolerance: f64| (tolerance, ((1.0 + tolerance) / (1.0 - tolerance)).ln()))
+});
 const MOST_MULTIPLES: usize = 16;
 
 /// The intervals around whole multiples of a period, in periods: the jitter of so many sleeps adds up by the root of
@@ -81,8 +84,9 @@ pub(super) fn candidates(gaps: &Gaps, silence: f64, mut least: f64, mut hear: im
             continue;
         }
         before = period;
-        for tolerance in TOLERANCES {
-            if let Some(fit) = near(gaps, &poisson, period, low, tolerance, least) {
+        let around = Around::of(gaps, period, low);
+        for tolerance in TOLERANCES.iter() {
+            if let Some(fit) = near(gaps, &poisson, &around, *tolerance, least) {
                 least = hear(fit);
             }
         }
@@ -109,9 +113,34 @@ pub(super) fn best(gaps: &Gaps, silence: f64) -> Option<Fit> {
     best
 }
 
+/// A period and its surroundings, from a third of it to three times: the same for every tolerance.
+struct Around {
+    period: f64,
+    /// The share of the gaps that lie there.
+    share: f64,
+    /// How wide that is on a logarithmic scale.
+    log_width: f64,
+}
+
+impl Around {
+    /// `low` is where they begin.
+    fn of(gaps: &Gaps, period: f64, low: f64) -> Self {
+        let of = gaps.sorted().len() as u32;
+        let share = f64::from(gaps.within(low, 3.0 * period)) / f64::from(of.max(1));
+        Self { period, share, log_width: (3.0 * period / low).ln() }
+    }
+}
+
 /// Gaps near the period; with the narrow tolerances also near two and three periods, where beats were missed. None
 /// where the evidence is not above `least`.
-fn near(gaps: &Gaps, poisson: &impl Fn(f64) -> f64, period: f64, low: f64, tolerance: f64, least: f64) -> Option<Fit> {
+fn near(
+    gaps: &Gaps,
+    poisson: &impl Fn(f64) -> f64,
+    around: &Around,
+    (tolerance, log_width): (f64, f64),
+    least: f64,
+) -> Option<Fit> {
+    let period = around.period;
     let of = gaps.sorted().len() as u32;
     let multiples = if tolerance < 0.2 { 1..=3 } else { 1..=1 };
     let intervals = multiples.map(f64::from).map(|multiple| {
@@ -126,9 +155,7 @@ fn near(gaps: &Gaps, poisson: &impl Fn(f64) -> f64, period: f64, low: f64, toler
     }
     let hits = hits.min(of);
     // Chance B: heavy tails, flat on a logarithmic scale around the period.
-    let near_share = f64::from(gaps.within(low, 3.0 * period)) / f64::from(of.max(1));
-    let log_flat = ((1.0 + tolerance) / (1.0 - tolerance)).ln() / (3.0 * period / low).ln();
-    let log_flat = near_share * log_flat.clamp(0.0, 1.0);
+    let log_flat = around.share * (log_width / around.log_width).clamp(0.0, 1.0);
     // Chance A can only take evidence away, and is dear.
     if evidence(hits, of, log_flat) <= least {
         return None;

@@ -5,6 +5,7 @@
 //! *g*, the last 32 of each. Memory is fixed, an event costs a few comparisons, and a score looks at 32 numbers a scale.
 
 mod fit;
+mod saved;
 mod score;
 mod series;
 
@@ -40,7 +41,7 @@ const CHANGE_AFTER_MS: i64 = 600_000;
 const STOPPED_AFTER: f64 = 5.0;
 
 /// The rhythm of one series of events: 32 bytes for one event, about 640 from the second on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Beat {
     first: i64,
     last: i64,
@@ -49,14 +50,14 @@ pub struct Beat {
     memory: Option<Box<Memory>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Memory {
     scales: [Scale; SCALES],
     heard: Heard,
 }
 
 /// What was made of the series when it was last listened to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Heard {
     /// When, in milliseconds.
     at: i64,
@@ -167,6 +168,11 @@ impl Beat {
         new
     }
 
+    /// Whether it is among those that are listened to.
+    pub(super) fn is_queued(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.heard.queued)
+    }
+
     /// How many events there were.
     pub fn events(&self) -> u64 {
         self.events
@@ -177,7 +183,8 @@ impl Beat {
         let now_ms = now.as_millis();
         let Some(memory) = &mut self.memory else { return Listened::Nothing };
         let heard = &mut memory.heard;
-        if !heard.fresh {
+        // Who stood here before may have been queued, and this one not.
+        if !heard.fresh || !heard.queued {
             heard.queued = false;
             return Listened::Nothing;
         }
@@ -286,6 +293,23 @@ impl Beat {
             stopped: false,
             changed_from_s: None,
         })
+    }
+
+    /// The last bursts, oldest first, and the gaps between them in seconds, at the scale that told most when the series
+    /// was last listened to. Gaps are kept in two bytes: a moment far back is off by a percent of the time since.
+    pub fn kept(&self) -> (Vec<Timestamp>, Vec<f64>) {
+        let Some(memory) = &self.memory else { return (Vec::new(), Vec::new()) };
+        let (last, mut gaps) = memory.scales[usize::from(memory.heard.scale) % SCALES].backwards();
+        let mut at = last as f64 / 1000.0;
+        let moment = |s: f64| Timestamp::from_nanos((s * 1000.0).round() as i64 * 1_000_000);
+        let mut times = vec![moment(at)];
+        for gap in &gaps {
+            at -= gap;
+            times.push(moment(at));
+        }
+        times.reverse();
+        gaps.reverse();
+        (times, gaps)
     }
 
     /// What each scale with enough beats says at `now`, and at most `most` candidates of each.

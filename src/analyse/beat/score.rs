@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// How sure a rhythm is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Score 4 and more: about 1 % of ordinary pairs reach it.

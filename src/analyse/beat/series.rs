@@ -1,10 +1,12 @@
 //! The gaps between bursts at one scale: a ring of the last 32, two bytes each.
 
+use std::sync::LazyLock;
+
 /// How many gaps are kept.
 pub(super) const RING: usize = 32;
 
 /// The bursts that a silence of one length parts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scale {
     /// When the current burst began, in milliseconds.
     start: i64,
@@ -30,10 +32,29 @@ impl Scale {
         self.beats = self.beats.saturating_add(1);
     }
 
+    /// For a checkpoint: start, beats, next, and the codes of the gaps that are kept.
+    pub(super) fn parts(&self) -> (i64, u32, u8, &[u16]) {
+        (self.start, self.beats, self.next, &self.ring[..usize::from(self.filled).min(RING)])
+    }
+
+    /// As [`Scale::parts`] gave it; none where that cannot be.
+    pub(super) fn of_parts(start: i64, beats: u32, next: u8, codes: &[u16]) -> Option<Self> {
+        let mut ring = [0; RING];
+        ring.get_mut(..codes.len())?.copy_from_slice(codes);
+        (usize::from(next) < RING).then_some(Self { start, beats, next, filled: codes.len() as u8, ring })
+    }
+
     /// Whether two scales part the same bursts, as they do where silences of a length between theirs are missing.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (self.beats, self.start, self.filled, self.next) == (other.beats, other.start, other.filled, other.next)
             && self.ring == other.ring
+    }
+
+    /// When the last burst began, in milliseconds, and the gaps before it, the latest first, in seconds.
+    pub(super) fn backwards(&self) -> (i64, Vec<f64>) {
+        let filled = usize::from(self.filled).min(RING);
+        let at = |back: usize| (usize::from(self.next) + 2 * RING - 1 - back) % RING;
+        (self.start, (0..filled).map(|back| decode(self.ring[at(back)])).collect())
     }
 
     /// The gaps that are kept.
@@ -77,8 +98,18 @@ impl Gaps {
     }
 }
 
-/// A gap on a logarithmic scale in steps of 0.03 %: 1 ms to 37 h.
+/// The codes of gaps below four seconds: who calls often has these, and at each call a logarithm would take as long as
+/// the rest of the event.
+static SHORT: LazyLock<Vec<u16>> = LazyLock::new(|| (0..4096).map(code_of).collect());
+
+#[inline]
 fn code(gap_ms: i64) -> u16 {
+    let short = usize::try_from(gap_ms).ok().and_then(|gap_ms| SHORT.get(gap_ms));
+    short.map_or_else(|| code_of(gap_ms), |code| *code)
+}
+
+/// A gap on a logarithmic scale in steps of 0.03 %: 1 ms to 37 h.
+fn code_of(gap_ms: i64) -> u16 {
     // Single precision is a hundredth of a step here, and half the time of an event.
     ((gap_ms.max(1) as f32).log2() * (65_535.0 / 27.0)).min(65_535.0) as u16
 }

@@ -1,11 +1,13 @@
 //! The ledger: every camera, every pair, every name, and what happened to them.
 
+mod hourly;
+mod saved;
+mod step;
 mod view;
 mod who;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ahash::{AHashMap, AHashSet};
 
@@ -18,8 +20,13 @@ use crate::device::facts::names;
 use crate::device::{Inventory, WatchList};
 use crate::geo::{Class, Geo, Place};
 use crate::net::{Mac, Protocol, Service};
+use crate::saved::Changes;
 use crate::time::Timestamp;
 use crate::track::{Event, EventKind, NameKind, NameSeen, Outcome};
+use hourly::Hourly;
+
+pub use hourly::HourCounted;
+pub use step::{BeatKey, Step, StepKind};
 
 /// How much the ledger may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +48,8 @@ impl Default for LedgerLimits {
 }
 
 /// Sums over everything that was seen, also of what left the tables since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Attempts of watched devices.
     pub attempts: u64,
@@ -77,73 +85,28 @@ pub struct Totals {
     pub dns_questions: u64,
 }
 
-/// What an event came to, for the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// When.
-    pub time: Timestamp,
-    /// The camera.
-    pub camera: CameraId,
-    /// What happened.
-    pub kind: StepKind,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepKind {
-    /// The camera called the pair's destination.
-    Attempt {
-        /// The pair.
-        pair: PairId,
-        /// Its first attempt ever.
-        first: bool,
-    },
-    /// News of a contact of the pair: its outcome, its traffic, or both.
-    Contact {
-        /// The pair.
-        pair: PairId,
-        /// What became of it, when that has just become known.
-        outcome: Option<Outcome>,
-        /// Bytes from the camera since it was last told of.
-        bytes_out: u64,
-        /// For how long the connection has been open; zero where that is not known.
-        lasted: Duration,
-    },
-    /// The camera knocked on an open connection.
-    Pulse {
-        /// The pair.
-        pair: PairId,
-    },
-    /// The camera called an internal destination, which the ledger keeps no pair of.
-    Inside {
-        /// Whom it called.
-        destination: IpAddr,
-        /// What it called there.
-        service: Service,
-    },
-    /// A host that is not internal opened a connection to the camera, which answered.
-    Inbound {
-        /// Who called.
-        from: IpAddr,
-        /// What of the camera's it called.
-        service: Service,
-    },
-    /// The camera asked for a name.
-    Asked {
-        /// The name.
-        name: NameId,
-    },
-}
-
-/// Whose rhythm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BeatKey {
-    /// A camera's calls to one address.
-    Pair(PairId),
-    /// A camera's use of one name, over all its addresses.
-    Name(RhythmId),
-    /// A camera's calls to all overseas destinations.
-    Camera(CameraId),
+impl Totals {
+    /// The counters, for checks.
+    fn all(&self) -> [u64; 16] {
+        [
+            self.attempts,
+            self.tcp_attempts,
+            self.udp_attempts,
+            self.icmp_attempts,
+            self.retries,
+            self.overseas_attempts,
+            self.unknown_attempts,
+            self.home_attempts,
+            self.internal_attempts,
+            self.answered,
+            self.refused,
+            self.unanswered,
+            self.midstream,
+            self.one_sided,
+            self.pulses,
+            self.dns_questions,
+        ]
+    }
 }
 
 /// The ledger. One owner; readers get what they ask for in the order of cameras and destinations.
@@ -175,6 +138,19 @@ pub struct Ledger {
     names_taken: AHashSet<String>,
     last_aged: Timestamp,
     began: Option<Timestamp>,
+    /// Places of pairs that could not be read back: used before new ones.
+    free: Vec<PairId>,
+    unwritten: Unwritten,
+    hourly: Hourly,
+}
+
+/// What was not written down yet.
+#[derive(Debug, Default)]
+struct Unwritten {
+    cameras: Changes,
+    pairs: Changes,
+    /// Tells the configured cameras from others; made when it is first written.
+    watched: Option<Vec<u8>>,
 }
 
 const EVICTION_SAMPLE: usize = 16;
@@ -208,6 +184,9 @@ impl Ledger {
             names_taken: AHashSet::new(),
             last_aged: Timestamp::MIN,
             began: None,
+            free: Vec::new(),
+            unwritten: Unwritten::default(),
+            hourly: Hourly::new(),
         }
     }
 
@@ -219,6 +198,8 @@ impl Ledger {
             let address = camera.addresses.last().copied();
             camera.configure(address.and_then(|address| self.watch.configured(address, camera.mac)));
         }
+        self.unwritten.cameras.note_all(self.cameras.len());
+        self.unwritten.watched = None;
         self.set_geo(geo);
     }
 
@@ -243,10 +224,6 @@ impl Ledger {
 
     /// Takes an event and says what it came to.
     pub fn take(&mut self, event: &Event) -> Option<Step> {
-        if let (EventKind::Router, Some(mac)) = (&event.kind, event.mac) {
-            self.unmask_router(mac);
-            return None;
-        }
         let time = event.time;
         match &event.kind {
             EventKind::Sighting(sighting) => {
@@ -260,11 +237,17 @@ impl Ledger {
                 self.recognise(id, time);
                 return None;
             }
+            EventKind::Router => {
+                event.mac.into_iter().for_each(|mac| self.unmask_router(mac));
+                return None;
+            }
             _ => {}
         }
         let camera = self.camera(event)?;
         self.began.get_or_insert(time);
-        let kind = match &event.kind {
+        // Each kind of step is made where it is given: a step made once for all would be copied there.
+        let step = |kind| Some(Step { time, camera, kind });
+        match &event.kind {
             EventKind::Attempt { destination, service } => {
                 self.totals.attempts += 1;
                 match service.protocol {
@@ -277,39 +260,76 @@ impl Ledger {
                 let Some(pair) = self.pair(camera, *destination, time) else {
                     self.totals.internal_attempts += 1;
                     self.cameras.get_mut(camera.0 as usize)?.count_internal(*service);
-                    let kind = StepKind::Inside { destination: *destination, service: *service };
-                    return Some(Step { time, camera, kind });
+                    if let Some(inside) = self.hourly.inside(camera, time) {
+                        inside.seen(*service, time);
+                        inside.counts.attempts += 1;
+                    }
+                    return step(StepKind::Inside { destination: *destination, service: *service });
                 };
+                self.comes_to(pair, time);
                 let first = self.count_attempt(camera, pair, *service, time)?;
-                StepKind::Attempt { pair, first }
+                step(StepKind::Attempt { pair, first, service: *service })
             }
             EventKind::Contact { destination, service, outcome, traffic } => {
                 self.totals.retries += u64::from(traffic.retries);
                 self.totals.one_sided += u64::from(traffic.one_sided);
                 self.count_outcome(camera, *outcome);
-                let pair = self.pair(camera, *destination, time)?;
+                let Some(pair) = self.pair(camera, *destination, time) else {
+                    if let Some(inside) = self.hourly.inside(camera, time) {
+                        inside.seen(*service, time);
+                        inside.contact(*outcome, traffic);
+                    }
+                    return None;
+                };
+                self.comes_to(pair, time);
                 let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
                 entry.seen(*service, time);
                 entry.contact(*outcome, traffic);
-                StepKind::Contact { pair, outcome: *outcome, bytes_out: traffic.bytes_out, lasted: traffic.lasted }
+                step(StepKind::Contact {
+                    pair,
+                    outcome: *outcome,
+                    bytes_out: traffic.bytes_out,
+                    lasted: traffic.lasted,
+                    own: (event.device, traffic.own_port),
+                    service: *service,
+                })
             }
             EventKind::Pulse { destination, service } => {
                 self.totals.pulses += 1;
                 let pair = self.pair(camera, *destination, time)?;
+                self.comes_to(pair, time);
                 let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
                 entry.seen(*service, time);
-                entry.pulses += 1;
+                entry.counts.pulses += 1;
                 self.feed(camera, pair, time);
-                StepKind::Pulse { pair }
+                step(StepKind::Pulse { pair, service: *service })
             }
-            EventKind::Inbound { from, service } => StepKind::Inbound { from: *from, service: *service },
+            EventKind::Inbound { from, from_port, service } => {
+                step(StepKind::Inbound { from: *from, from_port: *from_port, at: event.device, service: *service })
+            }
             EventKind::Name(seen) => {
                 let name = self.name(camera, event.device, seen, time)?;
-                seen.asked.then_some(StepKind::Asked { name })?
+                if seen.asked { step(StepKind::Asked { name }) } else { None }
             }
-            EventKind::Router | EventKind::Sighting(_) | EventKind::Present { .. } => return None,
-        };
-        Some(Step { time, camera, kind })
+            EventKind::Router | EventKind::Sighting(_) | EventKind::Present { .. } => None,
+        }
+    }
+
+    /// Notes that something comes to a pair, before it is counted.
+    fn comes_to(&mut self, id: PairId, time: Timestamp) {
+        self.unwritten.pairs.note(id.0);
+        if let Some(Some(pair)) = self.pairs.get(id.0 as usize) {
+            self.hourly.open(id, pair, time);
+        }
+    }
+
+    /// Capture time is at `now`: where an hour is over, what was counted in it is closed.
+    #[inline]
+    pub fn enter(&mut self, now: Timestamp) {
+        if self.hourly.is_over(now) {
+            self.hourly.close(&self.pairs);
+            self.hourly.begin(now);
+        }
     }
 
     /// Does what wants doing now and then: forgets names whose time is over.
@@ -322,8 +342,8 @@ impl Ledger {
 
     fn count_attempt(&mut self, camera: CameraId, pair: PairId, service: Service, time: Timestamp) -> Option<bool> {
         let entry = self.pairs.get_mut(pair.0 as usize)?.as_mut()?;
-        let first = entry.attempts == 0;
-        entry.attempts += 1;
+        let first = entry.counts.attempts == 0;
+        entry.counts.attempts += 1;
         entry.seen(service, time);
         let owner = self.cameras.get_mut(camera.0 as usize)?;
         match entry.place.class {
@@ -369,11 +389,16 @@ impl Ledger {
         let mut listened = std::mem::take(&mut self.listened);
         listened.retain(|key| match self.beat_mut(*key).map(|beat| beat.listen(now)) {
             Some(Listened::Scored) => {
+                self.note_beat(*key);
                 self.scored.push(*key);
                 false
             }
             Some(Listened::NotYet) => true,
-            Some(Listened::Nothing) | None => false,
+            Some(Listened::Nothing) => {
+                self.note_beat(*key);
+                false
+            }
+            None => false,
         });
         self.listened = listened;
         self.scored.sort_unstable();
@@ -387,8 +412,21 @@ impl Ledger {
         }
     }
 
+    fn note_beat(&mut self, key: BeatKey) {
+        match key {
+            BeatKey::Pair(id) => self.unwritten.pairs.note(id.0),
+            BeatKey::Name(id) => self.names.unwritten.rhythms.note(id.0),
+            BeatKey::Camera(id) => self.unwritten.cameras.note(id.0),
+        }
+    }
+
     /// The whole capture stepped back in time: every rhythm starts anew.
     pub fn rewind(&mut self) {
+        self.hourly.close(&self.pairs);
+        self.hourly.rewind();
+        self.unwritten.pairs.note_all(self.pairs.len());
+        self.names.unwritten.rhythms.note_all(self.names.rhythms.len());
+        self.unwritten.cameras.note_all(self.cameras.len());
         self.pairs.iter_mut().flatten().for_each(|pair| pair.beat = Beat::default());
         self.names.rhythms.iter_mut().for_each(|rhythm| rhythm.beat = Beat::default());
         self.cameras.iter_mut().for_each(|camera| camera.overseas_beat = Beat::default());
@@ -439,9 +477,10 @@ impl Ledger {
         }
         for &address in &seen.addresses {
             if let Some(pair) = self.pair_index.get(&(camera, address))
-                && let Some(Some(pair)) = self.pairs.get_mut(pair.0 as usize)
+                && let Some(Some(entry)) = self.pairs.get_mut(pair.0 as usize)
             {
-                pair.add_name(&name, [seen.kind]);
+                entry.add_name(&name, [seen.kind]);
+                self.unwritten.pairs.note(pair.0);
             }
         }
         Some(id)
@@ -449,12 +488,16 @@ impl Ledger {
 
     /// The pair of a camera and a destination, made if new. None for internal destinations, which are only counted,
     /// unless every address is watched.
+    #[inline]
     fn pair(&mut self, camera: CameraId, address: IpAddr, time: Timestamp) -> Option<PairId> {
-        if let Some((last, pair)) = self.cameras.get(camera.0 as usize)?.last_pair
-            && last == address
-        {
-            return Some(pair);
+        match self.cameras.get(camera.0 as usize)?.last_pair {
+            Some((last, pair)) if last == address => Some(pair),
+            _ => self.another_pair(camera, address, time),
         }
+    }
+
+    #[inline(never)]
+    fn another_pair(&mut self, camera: CameraId, address: IpAddr, time: Timestamp) -> Option<PairId> {
         let id = if let Some(&id) = self.pair_index.get(&(camera, address)) {
             id
         } else {
@@ -484,8 +527,9 @@ impl Ledger {
         let id = if self.pair_index.len() >= self.limits.pairs {
             self.evict_pair()?
         } else {
-            PairId(self.pairs.len() as u32)
+            self.free.pop().unwrap_or(PairId(self.pairs.len() as u32))
         };
+        self.unwritten.pairs.note(id.0);
         match self.pairs.get_mut(id.0 as usize) {
             Some(place) => *place = Some(pair),
             None => self.pairs.push(Some(pair)),
@@ -497,11 +541,12 @@ impl Ledger {
     /// Makes room: of some neighbours the pair with the fewest attempts leaves, among equals the one silent longest.
     fn evict_pair(&mut self) -> Option<PairId> {
         let length = self.pairs.len();
-        let at = (0..EVICTION_SAMPLE.min(length))
-            .map(|step| (self.hand + step) % length)
-            .min_by_key(|&at| self.pairs[at].as_ref().map(|pair| (pair.attempts + pair.pulses, pair.last)))?;
+        let at = (0..EVICTION_SAMPLE.min(length)).map(|step| (self.hand + step) % length).min_by_key(|&at| {
+            self.pairs[at].as_ref().map(|pair| (pair.counts.attempts + pair.counts.pulses, pair.last))
+        })?;
         self.hand = (at + 1) % length;
         let pair = self.pairs[at].take()?;
+        self.hourly.close_one(PairId(at as u32), &pair);
         self.pair_index.remove(&(pair.camera, pair.address));
         let camera = self.cameras.get_mut(pair.camera.0 as usize)?;
         camera.last_pair = None;

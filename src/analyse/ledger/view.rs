@@ -8,7 +8,7 @@ use super::super::camera::{Camera, CameraId};
 use super::super::coverage::Coverage;
 use super::super::name::{NameId, NamePair, NameRhythm, RhythmId};
 use super::super::pair::{Answer, Pair, PairId};
-use super::{BeatKey, Ledger, Totals};
+use super::{BeatKey, Ledger, LedgerLimits, Totals};
 use crate::device::{Device, DeviceId, Inventory, WatchList};
 use crate::geo::Geo;
 use crate::time::Timestamp;
@@ -116,8 +116,9 @@ impl Ledger {
 
     /// Whether anyone answers at a name's addresses; none where the camera never called one.
     pub fn answer_of_name(&self, rhythm: &NameRhythm) -> Option<Answer> {
-        let counts =
-            self.pairs_of_name(rhythm).map(|pair| [pair.answered + pair.midstream, pair.refused, pair.unanswered]);
+        let counts = self
+            .pairs_of_name(rhythm)
+            .map(|pair| [pair.counts.answered + pair.counts.midstream, pair.counts.refused, pair.counts.unanswered]);
         let [answered, refused, unanswered] = counts.reduce(|a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])?;
         Some(Answer::of(answered, refused, unanswered))
     }
@@ -141,6 +142,32 @@ impl Ledger {
             .map(NameId)
             .zip(&self.names.names)
             .filter(|(_, name)| self.camera_of(name.camera).is_some_and(|camera| !camera.behind_router))
+    }
+
+    /// As [`Ledger::pairs`], of `count` places from a place on; none where no place is left.
+    pub fn pairs_from(&self, place: usize, count: usize) -> Option<impl Iterator<Item = &Pair>> {
+        let places = self.pairs.get(place..).filter(|places| !places.is_empty())?;
+        let shown = |pair: &&Pair| self.camera_of(pair.camera).is_some_and(|camera| !camera.behind_router);
+        Some(places.iter().take(count).flatten().filter(shown))
+    }
+
+    /// As [`Ledger::cameras`], of `count` places from a place on; none where no place is left.
+    pub fn cameras_from(&self, place: usize, count: usize) -> Option<impl Iterator<Item = (CameraId, &Camera)>> {
+        let places = self.cameras.get(place..).filter(|places| !places.is_empty())?;
+        let ids = (place as u32..).map(CameraId);
+        Some(ids.zip(places.iter().take(count)).filter(|(_, camera)| !camera.behind_router))
+    }
+
+    /// As [`Ledger::rhythms`], of `count` places from a place on; none where no place is left.
+    pub fn rhythms_from(&self, place: usize, count: usize) -> Option<impl Iterator<Item = &NameRhythm>> {
+        let places = self.names.rhythms.get(place..).filter(|places| !places.is_empty())?;
+        let shown = |rhythm: &&NameRhythm| self.camera_of(rhythm.camera).is_some_and(|camera| !camera.behind_router);
+        Some(places.iter().take(count).filter(shown))
+    }
+
+    /// How much may be held.
+    pub fn limits(&self) -> LedgerLimits {
+        self.limits
     }
 
     /// Pairs in the ledger.

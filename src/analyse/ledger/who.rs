@@ -22,6 +22,7 @@ impl Ledger {
                 id
             }
         };
+        self.unwritten.cameras.note(id.0);
         self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
         Some(id)
     }
@@ -51,6 +52,7 @@ impl Ledger {
             && let Some(id) = self.camera_index.remove(&by_address)
         {
             self.camera_index.insert(identity, id);
+            self.unwritten.cameras.note(id.0);
             if let (Identity::Mac(mac), Some(camera)) = (identity, self.cameras.get_mut(id.0 as usize)) {
                 camera.mac = camera.mac.or(Some(mac));
             }
@@ -74,6 +76,7 @@ impl Ledger {
         }
         self.cameras.push(camera);
         self.camera_index.insert(identity, id);
+        self.unwritten.cameras.note(id.0);
         if let Some((device, _)) = self.inventory.at(segment, address) {
             self.describe(id, device);
         }
@@ -94,6 +97,7 @@ impl Ledger {
             && let Some(entry) = self.cameras.get_mut(camera.0 as usize)
         {
             entry.seen(address, time);
+            self.unwritten.cameras.note(camera.0);
             self.describe(camera, id);
         }
     }
@@ -117,6 +121,7 @@ impl Ledger {
             && let Some(camera) = self.cameras.get_mut(id.0 as usize)
         {
             camera.behind_router = !camera.configured;
+            self.unwritten.cameras.note(id.0);
         }
         self.inventory.is_a_router(mac);
     }

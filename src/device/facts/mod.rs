@@ -36,7 +36,7 @@ pub const MAX_FACTS: usize = 16;
 pub const MAX_SIGHTINGS: usize = 8;
 
 /// How a fact is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The IEEE's list of MAC prefixes.
@@ -116,7 +116,7 @@ impl fmt::Display for Source {
 }
 
 /// How sure a fact is. The order counts: of two, the surer decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// A hint: nothing is decided by it alone.
@@ -128,7 +128,7 @@ pub enum Certainty {
 }
 
 /// What a fact is about, where it is a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
     /// Who made the hardware and its firmware, by the short name.
@@ -152,7 +152,7 @@ pub enum Field {
 }
 
 /// What is said.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum What {
     /// What it is.
     Kind(DeviceKind),
