@@ -69,9 +69,25 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// As RFC 3339 where people may read it, as nanoseconds elsewhere.
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Self);
+        }
+        let text = String::deserialize(deserializer)?;
+        // What no calendar holds is written as nanoseconds.
+        if let Some(nanos) = text.strip_suffix("ns").and_then(|nanos| nanos.parse().ok()) {
+            return Ok(Self(nanos));
+        }
+        let moment: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        i64::try_from(moment.as_nanosecond()).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -83,6 +99,15 @@ mod tests {
     fn prints_rfc_3339() {
         assert_eq!(Timestamp::from_parts(1_427_878_800, 0).to_string(), "2015-04-01T09:00:00Z");
         assert_eq!(Timestamp::from_parts(1_427_878_800, 1_000).to_string(), "2015-04-01T09:00:00.000001Z");
+    }
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        for nanos in [0, 1_427_878_800_000_000_001, -5, i64::MIN, i64::MAX] {
+            let moment = Timestamp::from_nanos(nanos);
+            let text = serde_json::to_string(&moment).unwrap();
+            assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), moment, "{text}");
+        }
     }
 
     #[test]

@@ -118,9 +118,10 @@ fn no_permission_to_capture_is_told_with_the_ways_to_get_it() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let config = write(folder, "c.toml", b"[capture]\ninterfaces = [\"lo\"]\n[http]\nlisten = \"\"\n");
-    // A copy where nobody in particular can run it.
+    // A copy where nobody in particular can run it; by another process, since a file that is open for writing cannot be run,
+    // and what other tests start meanwhile would hold it open for a moment.
     let program = folder.join("camwatch");
-    std::fs::copy(env!("CARGO_BIN_EXE_camwatch"), &program).unwrap();
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_camwatch")).arg(&program).status().unwrap().success());
     std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
     let output = Command::new("setpriv")
         .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
@@ -137,6 +138,20 @@ fn no_permission_to_capture_is_told_with_the_ways_to_get_it() {
 }
 
 #[test]
+fn a_row_that_cannot_be_used_keeps_no_daemon_from_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "cameras.csv", b"name,address\nyard,10.20.0.1\ngate,nowhere\n");
+    let config = write(folder.path(), "c.toml", b"[inventory]\nfile = \"cameras.csv\"\n");
+    let checked = camwatch(&["check", "--config", &config]);
+    assert_eq!(checked.status.code(), Some(1), "whoever checks by hand is told with an exit code");
+    let before_a_start = camwatch(&["check", "--quiet", "--config", &config]);
+    assert!(before_a_start.status.success());
+    for output in [checked, before_a_start] {
+        assert!(text(&output.stderr).contains("cameras.csv:3"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn the_sample_configuration_is_right_and_mentions_every_key() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/camwatch.toml");
     let output = camwatch(&["check", "--config", sample]);
@@ -149,6 +164,8 @@ fn the_sample_configuration_is_right_and_mentions_every_key() {
     // Every setting that stands there as a comment is the default, and right when it is taken into force.
     let uncommented: String =
         written.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+    // The one that goes with no default is that reports are of what is kept.
+    let uncommented = uncommented.replacen("\npath = \"\"\n", "\npath = \"camwatch.db\"\n", 1);
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "all.toml", uncommented.as_bytes());
     let output = camwatch(&["check", "--config", &path]);

@@ -5,97 +5,12 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use support::daemon::{Daemon, Namespace, eventually, get, may_capture, metric};
 use support::dnsmasq::Dnsmasq;
-use support::{camwatch, read_json, simulate, skip, text};
-
-/// A network namespace with both ends of a veth pair, removed at the end.
-struct Namespace(String);
-
-impl Namespace {
-    fn new() -> Option<Self> {
-        // Tests of one process run side by side.
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("camwatch-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let ip = |arguments: &[&str]| Command::new("ip").args(arguments).output().is_ok_and(|out| out.status.success());
-        if !ip(&["netns", "add", &name]) {
-            skip("network namespaces need root and iproute2");
-            return None;
-        }
-        let namespace = Self(name);
-        let made =
-            ip(&["-n", &namespace.0, "link", "add", "mirror", "mtu", "2000", "type", "veth", "peer", "name", "port"])
-                && ["lo", "mirror", "port"].iter().all(|link| ip(&["-n", &namespace.0, "link", "set", link, "up"]));
-        if !made {
-            skip("a veth pair cannot be made");
-            return None;
-        }
-        Some(namespace)
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0, program]);
-        command
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "delete", &self.0]).output();
-    }
-}
-
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Daemon {
-    /// `camwatch run` in a namespace; its log is the file `log` beside the configuration.
-    fn start(namespace: &Namespace, config: &Path) -> Self {
-        let log = std::fs::File::create(config.with_file_name("log")).unwrap();
-        let child = namespace
-            .command(env!("CARGO_BIN_EXE_camwatch"))
-            .args(["run", "--config", config.to_str().unwrap()])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
-    }
-}
-
-fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !done() {
-        assert!(began.elapsed() < Duration::from_secs(30), "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// The body of an HTTP answer from inside the namespace.
-fn get(namespace: &Namespace, path: &str) -> String {
-    let script = format!("exec 3<>/dev/tcp/127.0.0.1/9469; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3");
-    text(&namespace.command("bash").args(["-c", &script]).output().unwrap().stdout)
-}
-
-fn metric(page: &str, start: &str) -> u64 {
-    let line = page.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{page}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
+use support::{read_json, simulate, skip, text};
 
 #[test]
 fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
@@ -273,10 +188,4 @@ fn health_is_served_on_loopback() {
             && stream.read_to_string(&mut answer).is_ok()
             && answer.ends_with("ok\n")
     });
-}
-
-fn may_capture(folder: &Path) -> bool {
-    let config = folder.join("probe.toml");
-    std::fs::write(&config, "[capture]\ninterfaces = [\"nosuch0\"]\n[http]\nlisten = \"\"\n").unwrap();
-    !text(&camwatch(&["run", "--config", config.to_str().unwrap()]).stderr).contains("no permission")
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::cause::Cause;
+use super::plain::Plain;
 use super::reassemble::Reassembler;
 use super::{Macs, Packet, link};
 use crate::net::Mac;
@@ -105,7 +106,17 @@ impl Decoder {
     }
 
     /// Decodes one frame.
+    #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Decoded<'a> {
+        match Plain::of(frame) {
+            Some(plain) => Decoded::Packet(plain.packet()),
+            None => self.decode_generally(frame),
+        }
+    }
+
+    /// Decodes a frame layer by layer, whatever it is.
+    #[inline(never)]
+    pub(super) fn decode_generally<'a>(&'a mut self, frame: &Frame<'a>) -> Decoded<'a> {
         let Self { options, reassembler } = self;
         let context = Context {
             options,

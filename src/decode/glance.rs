@@ -10,7 +10,7 @@ use crate::source::{Frame, LinkType};
 pub struct Glance<'a> {
     /// The sender on the link.
     pub source: Mac,
-    /// The innermost VLAN identifier of up to two tags.
+    /// The innermost VLAN identifier of up to three tags.
     pub vlan: Option<u16>,
     /// The `EtherType` behind the tags, or a length.
     pub ethertype: u16,
@@ -25,7 +25,7 @@ impl<'a> Glance<'a> {
         }
         let source = Mac(frame.data.get(6..12)?.try_into().ok()?);
         let (mut vlan, mut at) = (None, 12);
-        for _ in 0..3 {
+        for _ in 0..4 {
             let [a, b, high, low] = *frame.data.get(at..)?.first_chunk::<4>()?;
             let ethertype = u16::from_be_bytes([a, b]);
             if !matches!(ethertype, 0x8100 | 0x88a8) {

@@ -9,7 +9,9 @@ mod decoder;
 mod duplicate;
 mod glance;
 mod ip;
+mod kernel_filter;
 mod link;
+mod plain;
 mod prefilter;
 #[cfg(test)]
 mod properties;

@@ -9,9 +9,9 @@ use crate::source::{Frame, LinkType};
 /// Passes over what goes from inside to inside and opens, ends or names nothing.
 ///
 /// TCP without SYN, FIN or RST, and UDP, both without a port that is listened to, IPv4, not fragmented, on Ethernet with
-/// up to two tags. Everything else is decoded. False negatives cost time only.
+/// up to three tags. Everything else is decoded. False negatives cost time only.
 pub struct Prefilter {
-    ranges: Vec<(u32, u32)>,
+    pub(super) ranges: Vec<(u32, u32)>,
     /// One bit a port that is listened to.
     ports: Vec<u64>,
 }
@@ -37,7 +37,7 @@ impl Prefilter {
         }
         let data = frame.data;
         let mut at = 12;
-        for _ in 0..3 {
+        for _ in 0..4 {
             match data.get(at..at + 2) {
                 Some([8, 0]) => return self.is_video(&data[at + 2..]),
                 Some([0x81, 0] | [0x88, 0xa8]) => at += 4,
@@ -66,7 +66,7 @@ impl Prefilter {
             && (self.is_inside(word(16)) || Ipv4Addr::from(word(16)).is_multicast())
     }
 
-    fn listens(&self, port: u16) -> bool {
+    pub(super) fn listens(&self, port: u16) -> bool {
         self.ports[usize::from(port >> 6)] >> (port & 63) & 1 == 1
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, SiteBy};
+use crate::config::{CaptureFilter, Config, SiteBy};
 use crate::decode::{
     CAUSES, Causes, DecodeOptions, Decoded, Decoder, Duplicates, Glance, Packet, Prefilter, Transport,
 };
@@ -22,6 +22,8 @@ const LISTENED_TCP: [u16; 10] = [53, 80, 443, 554, 853, 8080, 8443, 8554, 37777,
 const TUNNELS: [u16; 4] = [2152, 3544, 5247, 6081];
 /// Events that go in one batch.
 pub(super) const BATCH_EVENTS: usize = 1024;
+/// Room in a batch that is used again: what a burst took is given back.
+const MAX_SPARE: usize = 4 * BATCH_EVENTS;
 /// A batch that is not full goes after this much capture time.
 const BATCH_TIME: Duration = Duration::from_secs(1);
 
@@ -65,6 +67,33 @@ pub struct FrontStats {
     pub track: TrackStats,
 }
 
+impl FrontStats {
+    /// Adds those of another worker on the same interface.
+    pub fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+        self.passed_over += other.passed_over;
+        self.duplicates += other.duplicates;
+        self.not_ip += other.not_ip;
+        self.senders_left_out += other.senders_left_out;
+        for (sum, more) in self.undecoded.iter_mut().zip(other.undecoded) {
+            *sum += more;
+        }
+        self.track.add(other.track);
+    }
+}
+
+/// What one capture thread saw that others need to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Shown {
+    /// A device has shown to be a camera.
+    Camera { segment: Segment, mac: Option<Mac>, address: Option<IpAddr>, link: Option<Mac> },
+    /// A camera maker's MAC has this address too: one that has many is a router.
+    Sender(Mac, IpAddr),
+}
+
 /// From frames to events.
 pub struct Front {
     /// None when every address is watched: then internal connections are looked into like others.
@@ -80,9 +109,16 @@ pub struct Front {
     facts: bool,
     /// This interface's number, where there are several.
     interface: u16,
+    live: bool,
+    /// The kernel drops internal video: the little that it keeps shows who sends any.
+    sampled: bool,
+    /// Devices that showed to be cameras, for other capture threads; none if there are none.
+    shown: Option<Vec<Shown>>,
     causes: Causes,
     stats: FrontStats,
     batch: Batch,
+    /// Emptied, for the next batch.
+    spare: Vec<Event>,
     sent: Timestamp,
     /// This machine and the resolver that it asks itself.
     own: Option<(IpAddr, SocketAddr)>,
@@ -98,7 +134,11 @@ pub(super) fn internal_of(config: &Config) -> Arc<InternalRanges> {
     Arc::new(InternalRanges::new(config.internal.clone()))
 }
 
-fn prefilter_of(config: &Config) -> Option<Prefilter> {
+fn is_sampled(config: &Config) -> bool {
+    config.capture.filter == CaptureFilter::Auto
+}
+
+pub(super) fn prefilter_of(config: &Config) -> Option<Prefilter> {
     let tunnels = config.capture.vxlan_ports.iter().chain(&TUNNELS).copied();
     let ports = LISTENED_TCP.into_iter().chain(LISTENED_UDP).chain(tunnels);
     (!config.watch.all).then(|| Prefilter::new(&config.internal, ports))
@@ -132,17 +172,47 @@ impl Front {
             site_by: config.device.site_by,
             facts: config.watch.facts,
             interface: 0,
+            live: false,
+            sampled: false,
+            shown: None,
             causes: Causes::default(),
             stats: FrontStats::default(),
             batch: Batch::default(),
+            spare: Vec::new(),
             sent: Timestamp::MIN,
             own: own_of(config),
         }
     }
 
-    /// The same, for the interface of this number.
+    /// The same, for a worker on the live interface of this number; workers share the room for connections.
     pub fn of_interface(config: &Config, interface: u16) -> Self {
-        Self { interface, ..Self::new(config) }
+        let limits = Limits { flows: (config.limits.flows / u64::from(config.capture.workers)).max(1024) as usize };
+        let mut tracker = Tracker::new(config.watch_list(), internal_of(config), &limits);
+        let alone = config.capture.interfaces.len() <= 1 && config.capture.workers <= 1;
+        let shown = (!alone).then(Vec::new);
+        if !alone {
+            tracker.recogniser().keep_news();
+        }
+        Self { interface, live: true, sampled: is_sampled(config), tracker, shown, ..Self::new(config) }
+    }
+
+    /// Whether something was seen that others need to know.
+    pub(super) fn has_shown(&mut self) -> bool {
+        self.shown.as_ref().is_some_and(|shown| !shown.is_empty()) || self.tracker.recogniser().has_news()
+    }
+
+    /// What that is.
+    pub(super) fn take_shown(&mut self) -> impl Iterator<Item = Shown> {
+        let cameras = self.shown.iter_mut().flat_map(|shown| shown.drain(..));
+        cameras.chain(self.tracker.recogniser().news().map(|(mac, address)| Shown::Sender(mac, address)))
+    }
+
+    /// Takes what another capture thread saw.
+    pub(super) fn learn(&mut self, shown: Shown) {
+        match shown {
+            Shown::Camera { segment, mac, address, link } => self.tracker.learn(segment, mac, address, link),
+            Shown::Sender(mac, address) => self.tracker.recogniser().note_elsewhere(mac, address, self.batch.now),
+        }
     }
 
     /// Takes a new configuration; open connections stay.
@@ -152,6 +222,7 @@ impl Front {
         self.site_by = config.device.site_by;
         self.facts = config.watch.facts;
         self.prefilter = prefilter_of(config);
+        self.sampled = self.live && is_sampled(config);
         self.decoder = Decoder::new(DecodeOptions { vxlan_ports: config.capture.vxlan_ports.clone() });
         self.tracker.reconfigure(config.watch_list(), self.internal.clone());
         self.own = own_of(config);
@@ -167,7 +238,7 @@ impl Front {
         if self.prefilter.as_ref().is_some_and(|prefilter| prefilter.passes_over(frame)) {
             stats.passed_over += 1;
             self.tracker.advance(frame.time, &mut self.batch.events);
-            if is_drawn(frame)
+            if (self.sampled || is_drawn(frame))
                 && let Some(glance) = Glance::at(frame)
                 && let Some(address) = glance.ipv4_source()
             {
@@ -178,27 +249,33 @@ impl Front {
             let (site_by, interface) = (self.site_by, self.interface);
             let segment = |vlan| segment_of(site_by, interface, frame, vlan);
             match self.decoder.decode(frame) {
-                Decoded::Packet(packet) if self.own.is_some_and(|own| is_own(&packet, own)) => {}
-                Decoded::Packet(packet) if self.duplicates.is_one(&packet) => stats.duplicates += 1,
-                Decoded::Packet(packet) => {
+                // By reference: a packet is too large to be moved about.
+                Decoded::Packet(ref packet) if self.own.is_some_and(|own| is_own(packet, own)) => {}
+                Decoded::Packet(ref packet) if self.duplicates.is_one(packet) => stats.duplicates += 1,
+                Decoded::Packet(ref packet) => {
                     let segment = segment(packet.vlan);
-                    let told = self.discovery.packet(segment, &packet);
+                    let told = self.discovery.packet(segment, packet);
                     if !told.is_empty() {
-                        tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, packet.time);
+                        Ears::of(&mut self.tracker, &mut self.batch, &mut self.shown, self.facts).take(
+                            segment,
+                            told,
+                            packet.time,
+                        );
                     }
                     let link = packet.macs.map(|macs| macs.source);
                     if !self.presence.is_told(segment, packet.source, link, packet.time)
-                        && can_be_present(&self.internal, &packet)
+                        && can_be_present(&self.internal, packet)
                     {
                         present(&mut self.presence, &mut self.batch, segment, packet.source, link, packet.time);
                     }
-                    self.tracker.packet(segment, &packet, &mut self.batch.events);
+                    self.tracker.packet(segment, packet, &mut self.batch.events);
                 }
                 Decoded::Arp { mac, address } => {
                     stats.not_ip += 1;
                     let segment = segment(Glance::at(frame).and_then(|glance| glance.vlan));
                     let told = self.discovery.arp(segment, mac, address, frame.time);
-                    tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, frame.time);
+                    Ears::of(&mut self.tracker, &mut self.batch, &mut self.shown, self.facts)
+                        .take(segment, told, frame.time);
                 }
                 Decoded::NotIp { ethertype, payload } => {
                     stats.not_ip += 1;
@@ -206,7 +283,8 @@ impl Front {
                     let segment = segment(glance.and_then(|glance| glance.vlan));
                     let link = glance.map(|glance| glance.source);
                     let told = self.discovery.not_ip(segment, ethertype, payload, link, frame.time);
-                    tell(&mut self.tracker, &mut self.batch, self.facts, segment, told, frame.time);
+                    Ears::of(&mut self.tracker, &mut self.batch, &mut self.shown, self.facts)
+                        .take(segment, told, frame.time);
                 }
                 Decoded::Undecoded(cause) => {
                     stats.undecoded[cause.index()] += 1;
@@ -242,6 +320,13 @@ impl Front {
         due.then(|| self.take_batch())
     }
 
+    /// Takes back the events of a batch that was sent, emptied, so that their memory is used again.
+    pub fn reuse(&mut self, emptied: Vec<Event>) {
+        if emptied.capacity() <= MAX_SPARE {
+            self.spare = emptied;
+        }
+    }
+
     /// Ends every connection: the last batch.
     pub fn finish(&mut self) -> Batch {
         self.tracker.finish(&mut self.batch.events);
@@ -251,7 +336,9 @@ impl Front {
     fn take_batch(&mut self) -> Batch {
         self.sent = self.batch.now;
         let Batch { now, down, .. } = self.batch;
-        let next = Batch { events: Vec::with_capacity(self.batch.events.len()), now, down, ..Batch::default() };
+        let mut events = std::mem::take(&mut self.spare);
+        events.reserve(self.batch.events.len());
+        let next = Batch { events, now, down, ..Batch::default() };
         std::mem::replace(&mut self.batch, next)
     }
 
@@ -310,13 +397,32 @@ fn present(
     }
 }
 
-/// Passes on what was said, and watches from now on who has shown to be a camera.
-fn tell(tracker: &mut Tracker, batch: &mut Batch, learn: bool, segment: Segment, told: Vec<Sighting>, time: Timestamp) {
-    for sighting in told {
-        if learn && sighting.kind().is_some_and(|(kind, c)| kind.is_watched() && c >= Certainty::Likely) {
-            tracker.learn(segment, sighting.mac, sighting.address, sighting.link);
+/// Takes what devices say of themselves.
+struct Ears<'a> {
+    tracker: &'a mut Tracker,
+    batch: &'a mut Batch,
+    shown: &'a mut Option<Vec<Shown>>,
+    learn: bool,
+}
+
+impl<'a> Ears<'a> {
+    fn of(tracker: &'a mut Tracker, batch: &'a mut Batch, shown: &'a mut Option<Vec<Shown>>, learn: bool) -> Self {
+        Self { tracker, batch, shown, learn }
+    }
+
+    /// Passes on what was said, and watches from now on who has shown to be a camera.
+    fn take(self, segment: Segment, told: Vec<Sighting>, time: Timestamp) {
+        for sighting in told {
+            if self.learn && sighting.kind().is_some_and(|(kind, c)| kind.is_watched() && c >= Certainty::Likely) {
+                let Sighting { mac, address, link, .. } = sighting;
+                self.tracker.learn(segment, mac, address, link);
+                if let Some(shown) = self.shown {
+                    shown.push(Shown::Camera { segment, mac, address, link });
+                }
+            }
+            let device = sighting.address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+            let kind = EventKind::Sighting(Box::new(sighting));
+            self.batch.events.push(Event { time, segment, device, mac: None, kind });
         }
-        let device = sighting.address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        batch.events.push(Event { time, segment, device, mac: None, kind: EventKind::Sighting(Box::new(sighting)) });
     }
 }

@@ -3,7 +3,9 @@
 //! a front of their own.
 
 mod analysis;
+mod checkpoint;
 mod front;
+pub mod hours;
 pub mod live;
 pub mod read;
 mod rejoin;
@@ -11,4 +13,5 @@ mod reorder;
 mod zeek;
 
 pub use analysis::Analysis;
+pub use checkpoint::{OtherFormat, Restored};
 pub use front::{Batch, Front, FrontStats};

@@ -232,6 +232,7 @@ impl Turn {
             retries: if conn.only_syns { conn.packets_out.saturating_sub(1) } else { 0 },
             one_sided: conn.one_sided,
             lasted: std::time::Duration::ZERO,
+            own_port: 0,
         };
         let outcome = match conn.fate {
             Fate::Midstream => {
@@ -261,6 +262,7 @@ impl Turn {
             }
         };
         if outcome.is_some() || traffic != Traffic::default() {
+            traffic.own_port = if protocol == Protocol::Icmp { 0 } else { conn.origin_port };
             tell(EventKind::Contact { destination, service, outcome, traffic });
         }
     }

@@ -2,7 +2,7 @@
 
 use super::frames::{self, Host, Segment};
 use super::scene::{Actor, Stage};
-use crate::net::{Protocol, Service};
+use crate::net::{Mac, Protocol, Service};
 
 const MS: u64 = 1000;
 /// One way to a host far off, and to one in the same building.
@@ -54,6 +54,46 @@ fn syn(stage: &mut Stage, at: u64, from: &Host, to: &Host, ports: (u16, u16), se
     let segment = Segment { ports, sequence, ack: None, syn: true, fin: false, rst: false };
     let id = stage.id(from);
     stage.send(at, frames::tcp(from, to, id, &segment, &[]));
+}
+
+/// Opens one connection from each of many addresses that nobody has, as if each was a camera of its own.
+pub(super) struct Flood {
+    pub(super) to: Host,
+    pub(super) every: u64,
+    pub(super) sources: u32,
+    /// How many have called.
+    pub(super) called: u32,
+}
+
+/// Addresses that there are for a flood.
+pub const MAX_SOURCES: u32 = 1 << 24;
+
+impl Flood {
+    /// Each number has an address and a MAC of Dahua's of its own, in no order: 10.128.0.0/9, then 11.0.0.0/8.
+    fn source(number: u32) -> Host {
+        let scattered = (number & 0x7f_ffff).wrapping_mul(0x9e_37b1) & 0x7f_ffff;
+        let base = if number < 1 << 23 { 0x0a80_0000 } else { 0x0b00_0000 };
+        let [_, a, b, c] = number.to_be_bytes();
+        Host { mac: Mac([0x3c, 0xef, 0x8c, a, b, c]), address: (base | scattered).into(), ttl: 64 }
+    }
+}
+
+impl Actor for Flood {
+    fn wake(&mut self, now: u64, stage: &mut Stage) -> Option<u64> {
+        if self.called == self.sources {
+            return None;
+        }
+        let from = Self::source(self.called);
+        self.called += 1;
+        let bits = stage.random.bits();
+        // 120.24.0.0/13 is in China by every source.
+        let to = Host { address: (0x7818_0000 | (bits >> 45) as u32).into(), ..self.to };
+        let ports = (32_768 | (bits >> 32) as u16, 443);
+        let segment = Segment { ports, sequence: bits as u32, ack: None, syn: true, fin: false, rst: false };
+        // Not of the truth, and with no memory of who sent what: there are too many.
+        stage.send(now, frames::tcp(&from, &to, bits as u16, &segment, &[]));
+        Some(now + self.every)
+    }
 }
 
 /// A whole connection: handshake, a request, an answer of `reply` bytes, the end.
@@ -204,5 +244,20 @@ impl Actor for Person {
         // Most pauses are short, some last: three draws multiplied are far from even.
         let pause = (0..3).map(|_| 1 + stage.random.below(9)).product::<u64>();
         Some(now + pause * 1_000_000 + stage.random.below(1_000_000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_source_of_a_flood_has_an_address_and_a_mac_of_its_own() {
+        let some = || (0..MAX_SOURCES).step_by(97);
+        let addresses: BTreeSet<std::net::Ipv4Addr> = some().map(|number| Flood::source(number).address).collect();
+        let macs: BTreeSet<Mac> = some().map(|number| Flood::source(number).mac).collect();
+        assert_eq!((addresses.len(), macs.len()), (some().count(), some().count()));
     }
 }

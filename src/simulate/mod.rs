@@ -12,8 +12,9 @@ mod scene;
 mod speech;
 mod writer;
 
+pub use actors::MAX_SOURCES;
 pub use random::Random;
-pub use scenario::{Options, Scenario};
+pub use scenario::{FAR_AWAY, MAX_CAMERAS, Options, Scenario};
 pub use scene::{Scene, Truth};
 pub use writer::{WriteError, Writer};
 

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::actors::{Asker, Caller, Person, Recorder, Video};
+use super::actors::{Asker, Caller, Flood, Person, Recorder, Video};
 use super::frames::Host;
 use super::scene::Scene;
 use crate::net::Mac;
@@ -23,6 +23,8 @@ pub enum Scenario {
     Mixed,
     /// Quiet, and from a given minute on the first camera says nothing any more.
     Silence,
+    /// Fiumicino, and beside it many made-up addresses with a camera maker's MAC that each call once.
+    Flood,
 }
 
 /// How large, how long, how often.
@@ -48,14 +50,16 @@ pub struct Options {
     pub at_minute: u64,
     /// `office`: people.
     pub people: u64,
+    /// `flood`: made-up addresses.
+    pub sources: u32,
     /// `mixed`: every device has another address in the second half.
     pub readdress: bool,
     /// Bytes kept of each frame.
     pub snaplen: u32,
 }
 
-/// Hangzhou, by every source the same: CN by place and by owner.
-const FAR_AWAY: Ipv4Addr = Ipv4Addr::new(120, 26, 96, 67);
+/// Whom cameras call: Hangzhou, by every source the same: CN by place and by owner.
+pub const FAR_AWAY: Ipv4Addr = Ipv4Addr::new(120, 26, 96, 67);
 /// The registration port of Hikvision's platforms.
 const REGISTRATION: u16 = 7660;
 /// A time server in the United Kingdom.
@@ -84,6 +88,7 @@ impl Scenario {
             Self::Onset => "onset",
             Self::Mixed => "mixed",
             Self::Silence => "silence",
+            Self::Flood => "flood",
         }
     }
 
@@ -105,6 +110,10 @@ impl Scenario {
                 quiet(&mut scene, options);
                 scene.silence(camera(0), options.at_minute * 60);
             }
+            Self::Flood => {
+                callers(&mut scene, options, 0);
+                flood(&mut scene, options);
+            }
             Self::Office => {
                 quiet(&mut scene, options);
                 people(&mut scene, options);
@@ -114,10 +123,19 @@ impl Scenario {
     }
 }
 
+/// Cameras of one block of addresses: 10.20.0.0/16, which also has the servers, then 10.100.0.0/16 and those behind it.
+const BLOCK: u64 = 65_000;
+
 fn camera(number: u64) -> Host {
+    let (block, number) = (number / BLOCK, number % BLOCK);
     let [.., a, b] = (number + 1).to_be_bytes();
-    Host { mac: Mac([0x44, 0x19, 0xb6, 0x10, a, b]), address: Ipv4Addr::new(10, 20, a, b), ttl: 64 }
+    let second = if block == 0 { 20 } else { 99 + block as u8 };
+    let mac = Mac([0x44, 0x19, 0xb6, 0x10 + block as u8, a, b]);
+    Host { mac, address: Ipv4Addr::new(10, second, a, b), ttl: 64 }
 }
+
+/// Cameras that there are addresses for.
+pub const MAX_CAMERAS: u64 = 16 * BLOCK;
 
 fn router(address: Ipv4Addr) -> Host {
     Host { mac: Mac([0x00, 0x1b, 0x54, 0xaa, 0xbb, 0x01]), address, ttl: 52 }
@@ -165,6 +183,13 @@ fn video(scene: &mut Scene, options: &Options) {
     stream(scene, options, every.max(1));
 }
 
+/// Begins when the cameras are known, and lasts till the end.
+fn flood(scene: &mut Scene, options: &Options) {
+    let first = 10_000_000.min(options.seconds * 100_000);
+    let every = (options.seconds * 1_000_000 - first) / u64::from(options.sources).max(1);
+    scene.add(first, Flood { to: router(FAR_AWAY), every: every.max(1), sources: options.sources, called: 0 });
+}
+
 fn stream(scene: &mut Scene, options: &Options, every: u64) {
     for number in 0..options.cameras {
         let first = every * number / options.cameras.max(1);
@@ -201,5 +226,21 @@ fn people(scene: &mut Scene, options: &Options) {
         let first = scene.random().below(60_000_000);
         let router = router(Ipv4Addr::UNSPECIFIED);
         scene.add(first, Person { host, router, resolver: server(53), sites: SITES });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_camera_has_an_address_and_a_mac_of_its_own() {
+        assert_eq!(camera(0).address, Ipv4Addr::new(10, 20, 0, 1));
+        assert_eq!(camera(BLOCK).address, Ipv4Addr::new(10, 100, 0, 1));
+        let numbers = || (0..MAX_CAMERAS).step_by(7);
+        let addresses: std::collections::BTreeSet<Ipv4Addr> = numbers().map(|number| camera(number).address).collect();
+        let macs: std::collections::BTreeSet<Mac> = numbers().map(|number| camera(number).mac).collect();
+        assert_eq!((addresses.len(), macs.len()), (numbers().count(), numbers().count()));
+        assert!(!addresses.contains(&server(10).address));
     }
 }

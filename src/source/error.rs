@@ -165,7 +165,7 @@ impl fmt::Display for Damage {
 impl std::error::Error for Damage {}
 
 /// An interface cannot be captured from.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LiveError {
     /// There is no such interface.
     #[error("interface `{interface}` does not exist; this machine has: {known}")]
@@ -194,7 +194,22 @@ pub enum LiveError {
         /// What libpcap says.
         what: String,
     },
-    /// The interface went down or away: it may come back.
+    /// The interface is down: what was opened goes on working when it is up again.
+    #[error("interface `{interface}` is down")]
+    Down {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface was deleted and made anew, and this process may not open the new one.
+    #[error(
+        "interface `{interface}` was deleted and made anew, and camwatch, which has given up the privilege to capture, \
+         cannot open it again: it has to be started anew, as systemd does by itself"
+    )]
+    MadeAnew {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface went away: it may come back, as another.
     #[error("interface `{interface}` went away: {what}")]
     Gone {
         /// The interface.

@@ -35,6 +35,40 @@ struct Place {
     length: usize,
 }
 
+/// The header of a record in a pcap file (draft-ietf-opsawg-pcap, section 5).
+struct Record {
+    seconds: u32,
+    /// Of a second, in microseconds or nanoseconds as the file's header says.
+    fraction: u32,
+    captured: usize,
+    wire_len: u32,
+}
+
+impl Record {
+    #[inline]
+    fn read(head: &[u8; 16], big_endian: bool) -> Self {
+        let word = |at: usize| {
+            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        };
+        Self { seconds: word(0), fraction: word(4), captured: word(8) as usize, wire_len: word(12) }
+    }
+
+    #[inline]
+    fn time(&self, nanos: bool) -> Timestamp {
+        let fraction = u64::from(self.fraction) * if nanos { 1 } else { 1000 };
+        Timestamp::from_nanos((u64::from(self.seconds) * 1_000_000_000 + fraction) as i64)
+    }
+
+    /// Where its frame lies once it was consumed.
+    #[inline]
+    fn place(&self, time: Timestamp, link: LinkType) -> Place {
+        // A tool that wrote no length of the wire meant the length of the capture.
+        let wire_len = self.wire_len.max(self.captured as u32);
+        Place { time, link, interface: 0, wire_len, back: self.captured, length: self.captured }
+    }
+}
+
 impl CaptureFile {
     /// Opens a capture, or standard input for `-`, and reads its header.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
@@ -81,7 +115,11 @@ impl CaptureFile {
     /// Reads the next frame. None: the capture ended well.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Damage> {
-        Ok(self.advance()?.map(|place| Frame {
+        let place = match self.whole_record() {
+            Some(place) => Some(place),
+            None => self.advance()?,
+        };
+        Ok(place.map(|place| Frame {
             time: place.time,
             link: place.link,
             interface: place.interface,
@@ -90,7 +128,24 @@ impl CaptureFile {
         }))
     }
 
+    /// The next record of a pcap file if all of it lies in the window, as most do: what fills the window, and what can be
+    /// wrong, is kept out of the way of these.
     #[inline]
+    fn whole_record(&mut self) -> Option<Place> {
+        let Format::Pcap { big_endian, nanos, extra, link } = self.format else { return None };
+        let window = self.input.window();
+        let record = Record::read(window.first_chunk::<16>()?, big_endian);
+        let total = 16 + extra + record.captured;
+        if window.len() < total || self.ended {
+            return None;
+        }
+        self.input.consume(total);
+        self.packets += 1;
+        self.last = record.time(nanos);
+        Some(record.place(self.last, link))
+    }
+
+    #[inline(never)]
     fn advance(&mut self) -> Result<Option<Place>, Damage> {
         if self.ended {
             return Ok(None);
@@ -124,13 +179,11 @@ impl CaptureFile {
         }
     }
 
-    #[inline]
+    /// The next record of a pcap file, which reaches beyond the window, or is the last, or damaged.
     fn next_record(&mut self) -> Result<Option<Place>, String> {
         let Format::Pcap { big_endian, nanos, extra, link } = self.format else { return Ok(None) };
         let header = 16 + extra;
-        if self.input.window().len() < header {
-            self.input.fill(header)?;
-        }
+        self.input.fill(header)?;
         let window = self.input.window();
         if window.is_empty() {
             return Ok(None);
@@ -138,26 +191,16 @@ impl CaptureFile {
         let Some(head) = window.first_chunk::<16>().filter(|_| window.len() >= header) else {
             return Err(format!("the file ends within a packet's header ({} of {header} bytes)", window.len()));
         };
-        let word = |at: usize| {
-            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
-            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-        };
-        let (seconds, fraction, captured, wire_len) = (word(0), word(4), word(8) as usize, word(12));
-        let total = header + captured;
-        if window.len() < total {
-            self.input.fill(total)?;
-            let have = self.input.window().len();
-            if have < total {
-                let have = have - header;
-                return Err(format!("the file ends within a packet ({have} of its {captured} bytes)"));
-            }
+        let record = Record::read(head, big_endian);
+        let total = header + record.captured;
+        self.input.fill(total)?;
+        let have = self.input.window().len();
+        if have < total {
+            let (have, captured) = (have - header, record.captured);
+            return Err(format!("the file ends within a packet ({have} of its {captured} bytes)"));
         }
         self.input.consume(total);
-        let fraction = u64::from(fraction) * if nanos { 1 } else { 1000 };
-        let time = Timestamp::from_nanos((u64::from(seconds) * 1_000_000_000 + fraction) as i64);
-        // A tool that wrote no length of the wire meant the length of the capture.
-        let wire_len = wire_len.max(captured as u32);
-        Ok(Some(Place { time, link, interface: 0, wire_len, back: captured, length: captured }))
+        Ok(Some(record.place(record.time(nanos), link)))
     }
 
     fn next_block(&mut self) -> Result<Option<Place>, String> {

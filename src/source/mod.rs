@@ -4,19 +4,23 @@
 //! out records of connections and names. [`Sources`] tells by their content which of the two files are.
 
 mod ahead;
+mod counters;
 mod error;
+mod fanout;
 mod file;
 mod files;
 mod input;
 mod live;
 mod pcapng;
+mod socket;
 mod sources;
 pub mod zeek;
 
 pub use error::{Damage, LiveError, OpenError, Place};
+pub use fanout::{Fanout, home_ranges};
 pub use file::CaptureFile;
 pub use files::CaptureFiles;
-pub use live::{LiveOptions, LiveSource, LiveStats, Polled};
+pub use live::{KernelFilter, LiveOptions, LiveSource, LiveStats};
 pub use sources::Sources;
 
 use crate::time::Timestamp;

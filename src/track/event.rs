@@ -55,6 +55,8 @@ pub enum EventKind {
     Inbound {
         /// Who called.
         from: IpAddr,
+        /// From which port.
+        from_port: u16,
         /// What of the device's it called.
         service: Service,
     },
@@ -88,6 +90,8 @@ pub struct Traffic {
     pub one_sided: bool,
     /// For how long the connection has been open when this is told, from its first packet; zero where that is not known.
     pub lasted: Duration,
+    /// The device's own port when this is told (0 for ICMP, and where it is not known).
+    pub own_port: u16,
 }
 
 /// What became of an attempt.

@@ -5,6 +5,7 @@
 
 mod event;
 mod flow;
+mod fragments;
 mod key;
 mod naming;
 mod table;
@@ -39,4 +40,14 @@ pub struct TrackStats {
     pub learned_left_out: u64,
     /// Beginnings of streams in which a name was awaited that left because too many waited.
     pub names_given_up: u64,
+}
+
+impl TrackStats {
+    /// Adds another tracker's.
+    pub fn add(&mut self, other: Self) {
+        self.flows += other.flows;
+        self.evicted += other.evicted;
+        self.learned_left_out += other.learned_left_out;
+        self.names_given_up += other.names_given_up;
+    }
 }

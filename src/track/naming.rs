@@ -67,7 +67,8 @@ impl Namer {
         self.given_up
     }
 
-    /// Takes a segment's payload. `base` is where the sender's stream begins, if its SYN was seen.
+    /// Takes a segment's payload, if it has one.
+    #[inline]
     pub(super) fn tcp(
         &mut self,
         flow: &mut Flow,
@@ -76,14 +77,30 @@ impl Namer {
         time: Timestamp,
         events: &mut Vec<Event>,
     ) {
-        let dns = flow.service().port == DNS_PORT;
+        if !tcp.payload.is_empty() {
+            self.tcp_payload(flow, tcp, from_device, time, events);
+        }
+    }
+
+    fn tcp_payload(
+        &mut self,
+        flow: &mut Flow,
+        tcp: &TcpSegment<'_>,
+        from_device: bool,
+        time: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
         let look = if from_device { flow.look } else { flow.look_back };
-        if look == Look::Done || tcp.payload.is_empty() || !(dns || (from_device && flow.outbound && flow.followed)) {
+        if look == Look::Done {
+            return;
+        }
+        let dns = flow.service().port == DNS_PORT;
+        if !(dns || (from_device && flow.outbound && flow.followed)) {
             return;
         }
         let sequence = tcp.sequence.wrapping_add(u32::from(tcp.syn));
         let whole = tcp.payload.len() >= tcp.payload_len as usize;
-        let base = flow.starts_at.filter(|_| from_device == flow.outbound).unwrap_or(sequence);
+        let base = flow.starts_at().filter(|_| from_device == flow.outbound).unwrap_or(sequence);
         let next = match look {
             Look::Start => self.begin(flow, base, sequence, tcp.payload, whole, (from_device, time), events),
             Look::Waiting(id) => self.go_on(flow, id, sequence, tcp.payload, (from_device, time), events),
@@ -225,6 +242,7 @@ impl Namer {
     }
 
     /// A connection has ended: nothing more comes.
+    #[inline]
     pub(super) fn ended(&mut self, flow: &Flow) {
         for look in [flow.look, flow.look_back] {
             if let Look::Waiting(id) = look {

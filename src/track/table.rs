@@ -67,17 +67,28 @@ impl FlowTable {
         self.flows.get_mut(at as usize)?.as_mut()
     }
 
-    /// Puts a flow in by its hash; its deadline sets its timer.
+    /// Puts a flow in by its hash; its deadline sets its timer. It is written where it stays: a flow is large, and built
+    /// elsewhere it would be copied.
     #[inline]
-    pub(super) fn insert(&mut self, flow: Flow) {
-        let at = self.free.pop().unwrap_or_else(|| {
+    pub(super) fn insert(&mut self, flow: Flow) -> Option<&mut Flow> {
+        let (hash, at) = (flow.hash, self.vacant());
+        *self.flows.get_mut(at as usize)? = Some(flow);
+        self.enter(hash, at);
+        self.get_mut(at)
+    }
+
+    /// A place for one more: the one left last, which is still in the cache.
+    #[inline(never)]
+    fn vacant(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
             self.flows.push(None);
             (self.flows.len() - 1) as u32
-        });
-        let (hash, flows) = (flow.hash, &mut self.flows);
-        if let Some(place) = flows.get_mut(at as usize) {
-            *place = Some(flow);
-        }
+        })
+    }
+
+    #[inline(never)]
+    fn enter(&mut self, hash: u64, at: u32) {
+        let flows = &self.flows;
         self.index.insert_unique(hash, at, |&at| flows.get(at as usize).and_then(Option::as_ref).map_or(0, |f| f.hash));
         self.link(at);
     }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, EventKind, Outcome, Traffic};
-use super::flow::{Flow, State};
+use super::event::{Event, EventKind, Outcome};
+use super::flow::{Call, Concern, Flow, State, Tally};
+use super::fragments::Fragments;
 use super::key::{End, FlowKey};
 use super::naming::Namer;
 use super::table::FlowTable;
@@ -44,6 +45,8 @@ pub struct Tracker {
     fragments: Fragments,
     namer: Namer,
     now: Timestamp,
+    /// When the second of `now` is over: deadlines are looked at once a second.
+    second_ends: Timestamp,
     stats: TrackStats,
 }
 
@@ -76,6 +79,7 @@ impl Tracker {
             fragments: Fragments::new(),
             namer: Namer::new(),
             now: Timestamp::MIN,
+            second_ends: Timestamp::MIN,
             stats: TrackStats::default(),
         }
     }
@@ -91,6 +95,11 @@ impl Tracker {
         self.recogniser.learn(segment, mac, address, link);
     }
 
+    /// Who is a camera, as far as this tracker saw.
+    pub fn recogniser(&mut self) -> &mut Recogniser {
+        &mut self.recogniser
+    }
+
     /// Counters so far, and how many flows are live.
     pub fn stats(&self) -> TrackStats {
         TrackStats {
@@ -102,18 +111,20 @@ impl Tracker {
     }
 
     /// Moves capture time on, as packets that are not decoded do too.
+    #[inline]
     pub fn advance(&mut self, time: Timestamp, events: &mut Vec<Event>) {
         if time > self.now {
-            if time.as_secs() != self.now.as_secs() {
-                self.now = time;
+            self.now = time;
+            if time >= self.second_ends {
+                self.second_ends = end_of_second(time);
                 self.expire(events);
             }
-            self.now = time;
         } else if self.now.since(time) > OUT_OF_ORDER {
             self.finish(events);
             self.outbound.rewind(time);
             self.inbound.rewind(time);
             self.now = time;
+            self.second_ends = end_of_second(time);
         }
     }
 
@@ -169,6 +180,7 @@ impl Tracker {
         }
     }
 
+    #[inline(never)]
     fn expire(&mut self, events: &mut Vec<Event>) {
         let Self { outbound, inbound, tombstones, namer, now, .. } = self;
         for table in [outbound, inbound] {
@@ -200,17 +212,9 @@ impl Tracker {
         if opens && from_initiator && tcp.sequence != flow.sequence {
             end(flow, events);
             self.namer.ended(flow);
-            let (mac, followed) = (flow.mac, flow.followed);
-            let (hash, slot, next, previous) = (flow.hash, flow.slot, flow.next, flow.previous);
-            *flow = Flow {
-                hash,
-                followed,
-                mac,
-                slot,
-                next,
-                previous,
-                ..Flow::new(line.key, from_is_low, flow.outbound, seen.time)
-            };
+            let concern = Concern { outbound: flow.outbound, followed: flow.followed, mac: flow.mac };
+            let (slot, next, previous) = (flow.slot, flow.next, flow.previous);
+            *flow = Flow { slot, next, previous, ..Flow::new(line.key, line.hash, from_is_low, concern, seen.time) };
             start_tcp(flow, seen, tcp.sequence);
             tell_attempt(flow, seen.time, events);
             return;
@@ -227,10 +231,10 @@ impl Tracker {
         flow.count(from_device, seen.length, seen.time);
         if from_initiator {
             if opens {
-                flow.traffic.retries += 1;
+                flow.tally.retries += 1;
             } else if flow.state == State::Pending && !tcp.rst {
                 // What the device acknowledges was sent, though this port did not show it.
-                flow.traffic.one_sided = true;
+                flow.tally.one_sided = true;
                 flow.state = State::Open;
             }
         } else if flow.state == State::Pending {
@@ -238,8 +242,8 @@ impl Tracker {
             let outcome = if tcp.rst { Outcome::Refused } else { Outcome::Answered };
             tell_outcome(flow, outcome, seen.time, events);
             if tcp.syn && !tcp.rst && !flow.outbound && flow.followed {
-                let (from, service) = (flow.destination(), flow.service());
-                tell(flow, seen.time, EventKind::Inbound { from, service }, events);
+                let Call { device, destination: from, service, caller_port: from_port } = flow.call();
+                tell(flow, device, seen.time, EventKind::Inbound { from, from_port, service }, events);
             }
         }
         if flow.state == State::Open {
@@ -272,18 +276,25 @@ impl Tracker {
     }
 
     fn open_tcp(&mut self, seen: &Seen, line: &Line, tcp: &TcpSegment<'_>, events: &mut Vec<Event>) {
-        let Some(mut flow) = self.new_flow(seen, line, line.from_is_low) else { return };
-        start_tcp(&mut flow, seen, tcp.sequence);
-        if flow.outbound && self.tombstones.holds(&line.key, tcp.sequence, seen.time) {
+        let Some(concern) = self.concern(seen) else { return };
+        let is_retry = concern.outbound && self.tombstones.holds(&line.key, tcp.sequence, seen.time);
+        self.make_room(concern.outbound, events);
+        let table = if concern.outbound { &mut self.outbound } else { &mut self.inbound };
+        // The deadline says where the table puts it.
+        let opened = Flow {
+            deadline: seen.time + UNANSWERED_AFTER,
+            ..Flow::new(line.key, line.hash, line.from_is_low, concern, seen.time)
+        };
+        let Some(flow) = table.insert(opened) else { return };
+        start_tcp(flow, seen, tcp.sequence);
+        if is_retry {
             flow.told = true;
-            flow.traffic.retries = 1;
+            flow.tally.retries = 1;
         } else {
-            tell_attempt(&flow, seen.time, events);
+            tell_attempt(flow, seen.time, events);
         }
         // A SYN may carry data (RFC 7413).
-        let from_device = flow.outbound;
-        self.namer.tcp(&mut flow, tcp, from_device, seen.time, events);
-        self.insert(flow, events);
+        self.namer.tcp(flow, tcp, flow.outbound, seen.time, events);
     }
 
     /// A TCP connection seen first in the middle.
@@ -299,7 +310,7 @@ impl Tracker {
         }
         flow.state = State::Open;
         flow.sequence = tcp.sequence;
-        flow.traffic.one_sided = tcp.syn;
+        flow.tally.one_sided = tcp.syn;
         let from_device = from_called != flow.outbound;
         flow.count(from_device, seen.length, seen.time);
         flow.deadline = seen.time + if tcp.fin { LINGER } else { TCP_SILENCE };
@@ -395,9 +406,15 @@ impl Tracker {
         }
     }
 
+    /// A new connection, if it concerns a watched device.
+    fn new_flow(&mut self, caller: &Seen, line: &Line, caller_is_low: bool) -> Option<Flow> {
+        let concern = self.concern(caller)?;
+        Some(Flow::new(line.key, line.hash, caller_is_low, concern, caller.time))
+    }
+
     /// Decides who of a new connection's ends is a watched device. None: nobody.
     #[inline]
-    fn new_flow(&mut self, caller: &Seen, line: &Line, caller_is_low: bool) -> Option<Flow> {
+    fn concern(&self, caller: &Seen) -> Option<Concern> {
         let (caller_mac, called_mac) = caller.macs.unzip();
         let (outbound, Watched { mac }) = match self.recogniser.watched(caller.segment, caller.from.address, caller_mac)
         {
@@ -407,12 +424,18 @@ impl Tracker {
         };
         let other = if outbound { caller.to.address } else { caller.from.address };
         let followed = !self.internal.contains(other) || self.recogniser.watches_all();
-        Some(Flow { followed, mac, hash: line.hash, ..Flow::new(line.key, caller_is_low, outbound, caller.time) })
+        Some(Concern { outbound, followed, mac })
     }
 
-    #[inline]
     fn insert(&mut self, flow: Flow, events: &mut Vec<Event>) {
-        let table = if flow.outbound { &mut self.outbound } else { &mut self.inbound };
+        self.make_room(flow.outbound, events);
+        self.table(flow.outbound).insert(flow);
+    }
+
+    /// Ends a connection early where there is no room for another.
+    #[inline]
+    fn make_room(&mut self, outbound: bool, events: &mut Vec<Event>) {
+        let table = if outbound { &mut self.outbound } else { &mut self.inbound };
         if table.is_full() {
             self.stats.evicted += 1;
             if let Some(mut evicted) = table.evict() {
@@ -420,7 +443,6 @@ impl Tracker {
                 self.namer.ended(&evicted);
             }
         }
-        table.insert(flow);
     }
 
     /// Where a connection is: in which table, and its place there.
@@ -461,22 +483,28 @@ impl Seen {
     }
 }
 
+fn end_of_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_parts(time.as_secs().saturating_add(1), 0)
+}
+
+#[inline]
 fn start_tcp(flow: &mut Flow, seen: &Seen, sequence: u32) {
     flow.sequence = sequence;
-    flow.starts_at = Some(sequence.wrapping_add(1));
+    flow.syn_seen = true;
     flow.sent_up_to = sequence.wrapping_add(1);
     flow.deadline = seen.time + UNANSWERED_AFTER;
     flow.count(flow.outbound, seen.length, seen.time);
 }
 
-fn tell(flow: &Flow, time: Timestamp, kind: EventKind, events: &mut Vec<Event>) {
-    events.push(Event { time, segment: flow.key.segment(), device: flow.device(), mac: flow.mac, kind });
+#[inline]
+fn tell(flow: &Flow, device: IpAddr, time: Timestamp, kind: EventKind, events: &mut Vec<Event>) {
+    events.push(Event { time, segment: flow.key.segment(), device, mac: flow.mac, kind });
 }
 
 fn tell_attempt(flow: &Flow, time: Timestamp, events: &mut Vec<Event>) {
     if flow.outbound {
-        let (destination, service) = (flow.destination(), flow.service());
-        tell(flow, time, EventKind::Attempt { destination, service }, events);
+        let Call { device, destination, service, .. } = flow.call();
+        tell(flow, device, time, EventKind::Attempt { destination, service }, events);
     }
 }
 
@@ -489,11 +517,11 @@ fn tell_outcome(flow: &mut Flow, outcome: Outcome, time: Timestamp, events: &mut
 
 fn tell_contact(flow: &mut Flow, outcome: Option<Outcome>, time: Timestamp, events: &mut Vec<Event>) {
     flow.last_told_traffic = time;
-    let mut traffic = std::mem::take(&mut flow.traffic);
-    if flow.outbound && (outcome.is_some() || traffic != Traffic::default()) {
-        let (destination, service) = (flow.destination(), flow.service());
-        traffic.lasted = flow.last.since(flow.began);
-        tell(flow, time, EventKind::Contact { destination, service, outcome, traffic }, events);
+    let tally = std::mem::take(&mut flow.tally);
+    if flow.outbound && (outcome.is_some() || tally != Tally::default()) {
+        let Call { device, destination, service, caller_port } = flow.call();
+        let traffic = tally.over(flow.last.since(flow.began), caller_port);
+        tell(flow, device, time, EventKind::Contact { destination, service, outcome, traffic }, events);
     }
 }
 
@@ -509,8 +537,8 @@ fn payload_sent(flow: &mut Flow, time: Timestamp, range: Option<(u32, u32)>, eve
     let quiet = time.since(flow.last_payload_out);
     flow.last_payload_out = flow.last_payload_out.max(time);
     if quiet >= PULSE_AFTER && flow.outbound && flow.followed {
-        let (destination, service) = (flow.destination(), flow.service());
-        tell(flow, time, EventKind::Pulse { destination, service }, events);
+        let Call { device, destination, service, .. } = flow.call();
+        tell(flow, device, time, EventKind::Pulse { destination, service }, events);
     }
 }
 
@@ -530,6 +558,8 @@ fn expired(flow: &mut Flow, tombstones: &mut Tombstones, events: &mut Vec<Event>
             flow.deadline = due + DATAGRAM_SILENCE.saturating_sub(UNANSWERED_AFTER);
             return false;
         }
+        tombstones.bury(&flow.key, flow.sequence, due);
+        return true;
     }
     if flow.state == State::Pending && flow.key.protocol() == Protocol::Tcp {
         tombstones.bury(&flow.key, flow.sequence, due);
@@ -552,33 +582,4 @@ pub const LISTENED_UDP: [u16; 14] = [53, 67, 68, 123, 546, 547, 1900, 3702, 5353
 pub fn is_internal_datagram(internal: &InternalRanges, from: (IpAddr, u16), to: (IpAddr, u16)) -> bool {
     let heard = |port| LISTENED_UDP.contains(&port);
     internal.contains(to.0) && internal.contains(from.0) && !heard(from.1) && !heard(to.1)
-}
-
-/// First fragments, so that later ones are counted to their connection. Direct-mapped: the newer one stays.
-struct Fragments {
-    places: Vec<Option<First>>,
-}
-
-/// By source, destination, identification and protocol: the ends of the connection.
-type First = ((IpAddr, IpAddr, u32, u8), End, End);
-
-impl Fragments {
-    const PLACES: usize = 256;
-
-    fn new() -> Self {
-        Self { places: Vec::new() }
-    }
-
-    fn note(&mut self, packet: &Packet<'_>, id: Option<u32>, protocol: u8, from: &End, to: &End) {
-        let Some(id) = id else { return };
-        if self.places.is_empty() {
-            self.places = vec![None; Self::PLACES];
-        }
-        self.places[id as usize % Self::PLACES] = Some(((packet.source, packet.destination, id, protocol), *from, *to));
-    }
-
-    fn find(&self, packet: &Packet<'_>, id: u32, protocol: u8) -> Option<(End, End)> {
-        let (key, from, to) = self.places.get(id as usize % Self::PLACES)?.as_ref()?;
-        (*key == (packet.source, packet.destination, id, protocol)).then_some((*from, *to))
-    }
 }

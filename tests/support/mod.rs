@@ -1,8 +1,12 @@
 //! What the black-box tests share.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub mod daemon;
 pub mod dnsmasq;
 pub mod frames;
+pub mod outbox;
+pub mod prometheus;
+pub mod receivers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
