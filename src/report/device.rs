@@ -27,13 +27,19 @@ pub(super) struct DeviceEntry<'a> {
 
 /// One fact.
 #[derive(Debug, Serialize)]
-struct FactEntry<'a> {
-    field: &'static str,
-    value: &'a str,
-    certainty: Certainty,
-    source: Source,
-    first: Timestamp,
-    last: Timestamp,
+pub struct FactEntry<'a> {
+    /// What it is about.
+    pub field: &'static str,
+    /// What it says.
+    pub value: &'a str,
+    /// How sure.
+    pub certainty: Certainty,
+    /// Who says it.
+    pub source: Source,
+    /// When it was first told.
+    pub first: Timestamp,
+    /// When it was last told.
+    pub last: Timestamp,
 }
 
 fn field_word(field: Field) -> &'static str {
@@ -66,7 +72,7 @@ fn fact(known: &Known) -> FactEntry<'_> {
 }
 
 /// A device's facts in an order that does not depend on that of packets.
-fn facts(device: &Device) -> Vec<FactEntry<'_>> {
+pub fn facts(device: &Device) -> Vec<FactEntry<'_>> {
     let mut facts: Vec<FactEntry<'_>> = device.known.iter().map(fact).collect();
     if let Some(maker) = device.mac.filter(|_| !device.router).and_then(|mac| {
         let vendors = device::Vendors::built_in();
@@ -83,6 +89,20 @@ fn facts(device: &Device) -> Vec<FactEntry<'_>> {
     }
     facts.sort_by(|a, b| (a.field, a.source, a.value).cmp(&(b.field, b.source, b.value)));
     facts
+}
+
+/// What a camera is, as far as that is known, and why.
+pub struct Kind {
+    /// How sure.
+    pub certainty: Certainty,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Why a camera is taken for what it is.
+pub fn kind_of(camera: &Camera, ledger: &Ledger) -> Kind {
+    let entry = DeviceEntry::of_camera(camera, ledger);
+    Kind { certainty: entry.kind_certainty, reason: entry.kind_reason }
 }
 
 fn value(held: Option<Held<'_>>) -> Option<&str> {

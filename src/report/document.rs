@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::device::DeviceEntry;
 use super::inventory::{Lists, RegisterEntry};
-use crate::alert::Alert;
+use crate::alert::{Alert, SuppressionEntry};
 use crate::analyse::beat::{Level, Score};
 use crate::analyse::{Answer, Camera, Ledger, NamePair, Observed, Pair, Totals};
 use crate::device::DeviceKind;
@@ -89,6 +89,10 @@ pub struct Document<'a> {
     pairs: Vec<PairEntry<'a>>,
     names: Vec<NameEntry<'a>>,
     alerts: &'a [Alert],
+    /// Alerts that exceptions keep back.
+    suppressed: Vec<Alert>,
+    /// The exceptions, with what each has hidden.
+    suppressions: Vec<SuppressionEntry>,
     coverage: CoverageEntry,
     devices: BTreeMap<&'static str, u64>,
     register: RegisterEntry<'a>,
@@ -282,6 +286,13 @@ impl BeatEntry {
 }
 
 impl<'a> Document<'a> {
+    /// With the alerts that exceptions keep back, and the exceptions.
+    #[must_use]
+    pub fn with_exceptions(mut self, (suppressed, suppressions): (Vec<Alert>, Vec<SuppressionEntry>)) -> Self {
+        (self.suppressed, self.suppressions) = (suppressed, suppressions);
+        self
+    }
+
     /// Everything that `ledger` and `alerts` hold, as of `now`. `evicted_flows` is the tracker's.
     pub fn new(capture: &'a Capture, ledger: &'a Ledger, alerts: &'a [Alert], evicted_flows: u64) -> Self {
         let now = capture.last.unwrap_or(Timestamp::MIN);
@@ -293,9 +304,9 @@ impl<'a> Document<'a> {
         let mut countries: BTreeMap<_, BTreeMap<String, u64>> = BTreeMap::new();
         for pair in &pairs {
             if let Some(country) = pair.place.country_text()
-                && pair.attempts > 0
+                && pair.counts.attempts > 0
             {
-                *countries.entry(pair.camera).or_default().entry(country).or_default() += pair.attempts;
+                *countries.entry(pair.camera).or_default().entry(country).or_default() += pair.counts.attempts;
             }
         }
         let mut cameras: Vec<_> = ledger.cameras().collect();
@@ -324,6 +335,8 @@ impl<'a> Document<'a> {
             pairs: pairs.into_iter().map(|pair| pair_entry(pair, ledger, now)).collect(),
             names: names.into_iter().map(|(kind, said, name)| name_entry(kind, said, name, ledger, now)).collect(),
             alerts,
+            suppressed: Vec::new(),
+            suppressions: Vec::new(),
             coverage: CoverageEntry::new(ledger),
             devices: ledger.inventory().kinds().map(|(kind, count)| (kind.word(), count)).into(),
             register: Lists::new(ledger).entry(),
@@ -395,15 +408,15 @@ fn pair_entry<'a>(pair: &'a Pair, ledger: &'a Ledger, now: Timestamp) -> PairEnt
         overseas: pair.place.class == Class::Overseas,
         class: pair.place.class,
         protocols: pair.services.iter().map(ToString::to_string).collect(),
-        attempts: pair.attempts,
-        retries: pair.retries,
-        answered: pair.answered,
-        refused: pair.refused,
-        unanswered: pair.unanswered,
-        midstream: pair.midstream,
-        pulses: pair.pulses,
-        bytes_out: pair.bytes_out,
-        bytes_in: pair.bytes_in,
+        attempts: pair.counts.attempts,
+        retries: pair.counts.retries,
+        answered: pair.counts.answered,
+        refused: pair.counts.refused,
+        unanswered: pair.counts.unanswered,
+        midstream: pair.counts.midstream,
+        pulses: pair.counts.pulses,
+        bytes_out: pair.counts.bytes_out,
+        bytes_in: pair.counts.bytes_in,
         packets_out: pair.packets_out,
         packets_in: pair.packets_in,
         first: pair.first,

@@ -127,8 +127,8 @@ fn one_pair(out: &mut String, camera: &Camera, pair: &Pair, now: Timestamp) -> f
         camera.id,
         destination(pair),
         services.join(", "),
-        pair.attempts,
-        pair.pulses
+        pair.counts.attempts,
+        pair.counts.pulses
     )?;
     beat(out, &pair.beat, pair.rhythm(now), Some(pair.answer()), now)
 }
@@ -234,10 +234,32 @@ fn candidate(fit: &Fit) -> String {
     )
 }
 
-/// Bars of how many gaps lie between two lengths, on a logarithmic scale.
+/// Bars of how many gaps lie between two lengths.
 fn histogram(out: &mut String, gaps: &Gaps) -> fmt::Result {
-    let sorted = gaps.sorted();
-    let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else { return Ok(()) };
+    let bins = bins(gaps.sorted());
+    let longest = bins.iter().map(|bin| bin.count).max().unwrap_or(1).max(1);
+    for Bin { from_s, to_s, count } in bins {
+        let bar = "█".repeat((count * BAR).div_ceil(longest) as usize);
+        let line = format!("  {:>8} – {:<8} {count:>3} {bar}", Span(from_s).to_string(), Span(to_s).to_string());
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// How many gaps lie between two lengths.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bin {
+    /// From this length on, in seconds.
+    pub from_s: f64,
+    /// Up to this.
+    pub to_s: f64,
+    /// How many.
+    pub count: u32,
+}
+
+/// Gaps, in order, on a logarithmic scale.
+pub fn bins(sorted: &[f64]) -> Vec<Bin> {
+    let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else { return Vec::new() };
     let least = least.max(0.001);
     // Rows no finer than a twentieth: jitter of a millisecond is no picture.
     let rows = (((most / least).ln() / 1.05_f64.ln()).floor() as usize + 1).min(ROWS);
@@ -252,14 +274,9 @@ fn histogram(out: &mut String, gaps: &Gaps) -> fmt::Result {
             *count += 1;
         }
     }
-    let longest = counts.iter().copied().max().unwrap_or(1).max(1);
-    for (row, &number) in counts.iter().take(rows).enumerate() {
-        let edge = |row: usize| Span(least * step.powi(row as i32)).to_string();
-        let bar = "█".repeat((number * BAR).div_ceil(longest) as usize);
-        let line = format!("  {:>8} – {:<8} {number:>3} {bar}", edge(row), edge(row + 1));
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
+    let edge = |row: usize| least * step.powi(row as i32);
+    let rows = counts.iter().take(rows).enumerate();
+    rows.map(|(row, &count)| Bin { from_s: edge(row), to_s: edge(row + 1), count }).collect()
 }
 
 fn count(number: u64, one: &str, many: &str) -> String {

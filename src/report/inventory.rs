@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::device::DeviceEntry;
 use super::document::Capture;
 use crate::analyse::Ledger;
-use crate::device::{Camera, Device, DeviceKind, Profile, WatchList};
+use crate::device::{Camera, Device, DeviceId, DeviceKind, Profile, WatchList};
 use crate::net::Mac;
 
 /// A device that was seen, what it comes to, and its entry in the register.
@@ -42,6 +42,14 @@ pub struct Missing<'a> {
     /// Its network was covered, so that it would have been seen.
     pub(super) covered: bool,
     why: &'static str,
+}
+
+impl Missing<'_> {
+    /// By what it is registered, and where it should be.
+    pub(super) fn shown(&self) -> (String, Option<String>) {
+        let address = || self.addresses.first().map(ToString::to_string).or(self.mac.map(|mac| mac.to_string()));
+        (self.name.map(str::to_owned).or_else(address).unwrap_or_default(), self.site.map(str::to_owned))
+    }
 }
 
 /// What was seen against what is registered.
@@ -162,6 +170,26 @@ pub fn counts(ledger: &Ledger) -> [u64; 4] {
     counts
 }
 
+/// Cameras that are registered and were not seen although their network was covered, and how many were seen and are not
+/// registered.
+pub fn differences(ledger: &Ledger) -> (Vec<&Camera>, u64) {
+    let watch = ledger.watch_list();
+    if watch.cameras().is_empty() {
+        return (Vec::new(), 0);
+    }
+    let mut met = vec![false; watch.cameras().len()];
+    let mut unregistered = 0;
+    for (_, device) in ledger.inventory().devices() {
+        match registered_index(device, watch).and_then(|index| met.get_mut(index as usize)) {
+            Some(met) => *met = true,
+            None => unregistered += u64::from(device.kind().is_watched()),
+        }
+    }
+    meet_cameras(&mut met, ledger);
+    let unmet = watch.cameras().iter().zip(met).filter(|(camera, met)| !met && camera.is_one_device());
+    (unmet.map(|(camera, _)| camera).filter(|camera| missing(camera, ledger).covered).collect(), unregistered)
+}
+
 fn missing<'a>(camera: &'a Camera, ledger: &Ledger) -> Missing<'a> {
     let covered = camera.addresses.iter().any(|address| ledger.coverage().ever_saw_network(*address));
     let why = match (covered, camera.addresses.is_empty()) {
@@ -209,32 +237,45 @@ struct RowEntry<'a> {
     device: DeviceEntry<'a>,
 }
 
+impl<'a> RowEntry<'a> {
+    fn new(row: Row<'a>, ledger: &'a Ledger) -> Self {
+        let id = row.id();
+        let Row { device, profile, registered } = row;
+        let one = registered.filter(|camera| camera.is_one_device());
+        Self {
+            id,
+            kind: profile.kind,
+            addresses: device.addresses.iter().map(|seen| seen.address).collect(),
+            mac: device.mac,
+            router: device.router,
+            behind_router: device.behind,
+            name: one.and_then(|camera| camera.name.as_deref()),
+            site: registered.and_then(|camera| camera.site.as_deref()),
+            tags: registered.map_or(&[], |camera| &camera.tags),
+            asset: registered.and_then(|camera| camera.asset.as_deref()),
+            expected_destinations: registered.map_or(&[], |camera| &camera.expected_destinations),
+            registered: registered.is_some(),
+            first: device.first,
+            last: device.last,
+            device: DeviceEntry::new(device, profile, ledger),
+        }
+    }
+}
+
+/// One device as [`Document`] tells it: its id, and the entry. None for a place of the inventory where no device is.
+pub fn device_entry(id: DeviceId, ledger: &Ledger) -> Option<(String, serde_json::Value)> {
+    let device = ledger.inventory().device(id).filter(|device| device.mac.is_some() || !device.addresses.is_empty())?;
+    let watch = ledger.watch_list();
+    let registered = registered_index(device, watch).and_then(|index| watch.cameras().get(index as usize));
+    let entry = RowEntry::new(Row { device, profile: device.profile(registered), registered }, ledger);
+    let document = serde_json::to_value(&entry).ok()?;
+    Some((entry.id, document))
+}
+
 impl<'a> Document<'a> {
     /// The inventory of a ledger.
     pub fn new(capture: &'a Capture, ledger: &'a Ledger) -> Self {
-        let devices = Lists::new(ledger).rows.into_iter().map(|row| {
-            let id = row.id();
-            let Row { device, profile, registered } = row;
-            let one = registered.filter(|camera| camera.is_one_device());
-            RowEntry {
-                id,
-                kind: profile.kind,
-                addresses: device.addresses.iter().map(|seen| seen.address).collect(),
-                mac: device.mac,
-                router: device.router,
-                behind_router: device.behind,
-                name: one.and_then(|camera| camera.name.as_deref()),
-                site: registered.and_then(|camera| camera.site.as_deref()),
-                tags: registered.map_or(&[], |camera| &camera.tags),
-                asset: registered.and_then(|camera| camera.asset.as_deref()),
-                expected_destinations: registered.map_or(&[], |camera| &camera.expected_destinations),
-                registered: registered.is_some(),
-                first: device.first,
-                last: device.last,
-                device: DeviceEntry::new(device, profile, ledger),
-            }
-        });
-        let devices = devices.collect();
+        let devices = Lists::new(ledger).rows.into_iter().map(|row| RowEntry::new(row, ledger)).collect();
         Self { camwatch: env!("CARGO_PKG_VERSION"), capture, devices, register: Lists::new(ledger).entry() }
     }
 }
@@ -303,8 +344,8 @@ fn register_text(out: &mut String, lists: &Lists<'_>, nobody: bool) -> std::fmt:
 }
 
 /// A cell that a spreadsheet takes as text, whatever a device has put there.
-fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+pub(super) fn cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// The inventory as CSV.

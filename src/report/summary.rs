@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::document::{Capture, SourceKind, worst_first};
 use super::inventory::Lists;
+use super::words::{self, grouped, size};
 use crate::alert::{Alert, State};
 use crate::analyse::{Camera, CameraId, Ledger, Pair, PairName};
 use crate::device::DeviceKind;
@@ -46,30 +47,8 @@ fn write_all(out: &mut String, capture: &Capture, ledger: &Ledger, alerts: &[Ale
     notes(out, capture, ledger, now_s)
 }
 
-/// 1540000 as `1,540,000`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        b if b < 10_000 => format!("{} bytes", grouped(b)),
-        b if b < 10_000_000 => format!("{:.1} kB", b as f64 / 1e3),
-        b if b < 10_000_000_000 => format!("{:.1} MB", b as f64 / 1e6),
-        b => format!("{:.1} GB", b as f64 / 1e9),
-    }
-}
-
 fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number as u64), if number == 1 { one } else { many })
+    words::count(number as u64, one, many)
 }
 
 fn span(capture: &Capture) -> f64 {
@@ -158,12 +137,12 @@ fn callers(
     writeln!(out, "  {:<24} {:>10} {:>10}  {:<21} CALLED", "CAMERA", "ATTEMPTS", "AN HOUR", "OUTCOME")?;
     for (id, camera) in callers.iter().take(ROWS) {
         let mut theirs: Vec<&&Pair> = pairs.get(id).into_iter().flatten().collect();
-        theirs.sort_by_key(|pair| (std::cmp::Reverse(pair.attempts + pair.midstream), pair.address));
+        theirs.sort_by_key(|pair| (std::cmp::Reverse(pair.counts.attempts + pair.counts.midstream), pair.address));
         let (mut answered, mut refused, mut unanswered) = (0, 0, 0);
         for pair in &theirs {
-            answered += pair.answered + pair.midstream;
-            refused += pair.refused;
-            unanswered += pair.unanswered;
+            answered += pair.counts.answered + pair.counts.midstream;
+            refused += pair.counts.refused;
+            unanswered += pair.counts.unanswered;
         }
         let hourly = if span_s >= 60.0 {
             grouped((abroad(camera) as f64 * 3600.0 / span_s).round() as u64)
@@ -271,7 +250,7 @@ fn destinations(out: &mut String, pairs: &BTreeMap<CameraId, Vec<&Pair>>) -> fmt
         return Ok(());
     }
     let mut ranked: Vec<(IpAddr, Vec<&Pair>)> = by_address.into_iter().collect();
-    let attempts = |pairs: &[&Pair]| pairs.iter().map(|pair| pair.attempts).sum::<u64>();
+    let attempts = |pairs: &[&Pair]| pairs.iter().map(|pair| pair.counts.attempts).sum::<u64>();
     ranked.sort_by_key(|(address, pairs)| (std::cmp::Reverse(attempts(pairs)), *address));
     writeln!(out, "\nWhom they called:\n")?;
     for (address, pairs) in ranked.iter().take(ROWS) {
@@ -291,9 +270,9 @@ fn destinations(out: &mut String, pairs: &BTreeMap<CameraId, Vec<&Pair>>) -> fmt
             count(pairs.len(), "camera", "cameras"),
             services.join(" "),
             outcome(
-                pairs.iter().map(|pair| pair.answered + pair.midstream).sum(),
-                pairs.iter().map(|pair| pair.refused).sum(),
-                pairs.iter().map(|pair| pair.unanswered).sum()
+                pairs.iter().map(|pair| pair.counts.answered + pair.counts.midstream).sum(),
+                pairs.iter().map(|pair| pair.counts.refused).sum(),
+                pairs.iter().map(|pair| pair.counts.unanswered).sum()
             )
         )?;
     }
@@ -354,6 +333,20 @@ fn wishes(out: &mut String, ledger: &Ledger) -> fmt::Result {
 }
 
 fn tell_alerts(out: &mut String, alerts: &[Alert]) -> fmt::Result {
+    let (suppressed, alerts): (Vec<&Alert>, Vec<&Alert>) =
+        alerts.iter().partition(|alert| alert.state == State::Suppressed);
+    told_alerts(out, &alerts)?;
+    if !suppressed.is_empty() {
+        writeln!(out, "\nKept back by exceptions: {}:\n", count(suppressed.len(), "alert", "alerts"))?;
+    }
+    for alert in suppressed {
+        let names = alert.suppressed_by.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+        writeln!(out, "  {} ({names}): {}", alert.rule, alert.subject)?;
+    }
+    Ok(())
+}
+
+fn told_alerts(out: &mut String, alerts: &[&Alert]) -> fmt::Result {
     if alerts.is_empty() {
         return writeln!(out, "\nNo alerts.");
     }

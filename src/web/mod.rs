@@ -1,15 +1,66 @@
-//! What the daemon serves by HTTP: metrics and health.
+//! What the daemon serves by HTTP: metrics, health, the API and pages; and over the control socket the API once more, for
+//! `camwatch alerts`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use crate::pipeline::live::View;
+use self::api::Api;
+use crate::deliver::StatsView;
+use crate::lockdown::Lockdown;
+use crate::metrics::{Process, Snapshot};
+use crate::pipeline::live;
+use crate::selftest::SelfTest;
+use crate::store::Store;
+
+pub mod api;
+mod caller;
+pub mod control;
+mod gate;
+mod guard;
+mod pages;
+mod serve;
+
+pub use crate::access::Role;
+pub use caller::Caller;
+pub use gate::Gate;
+
+/// What metrics and health are told from.
+#[derive(Clone)]
+pub struct View {
+    /// The running pipeline.
+    pub live: live::View,
+    /// What is kept.
+    pub store: Store,
+    /// The sinks.
+    pub sinks: StatsView,
+    /// The process, where it can be read.
+    pub process: Option<Arc<Process>>,
+    /// What guards the process.
+    pub lockdown: Lockdown,
+    /// Self tests.
+    pub selftest: SelfTest,
+}
+
+impl View {
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.live.snapshot();
+        snapshot.take_store(&self.store);
+        snapshot.sinks = self.sinks.snapshot();
+        snapshot.lockdown = Some(self.lockdown.clone());
+        snapshot.selftest = Some(self.selftest.figures());
+        snapshot.process = self.process.as_ref().and_then(|process| process.figures());
+        snapshot
+    }
+}
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -34,18 +85,42 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(listen).await.map_err(|error| ListenError { listen, error })
 }
 
-/// Serves until `stopped` is done.
+/// Serves until `stop` becomes true.
 pub async fn serve(
     listener: TcpListener,
     view: View,
-    stopped: impl Future<Output = ()> + Send + 'static,
+    api: Api,
+    gate: Arc<Gate>,
+    stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(view);
-    axum::serve(listener, router).with_graceful_shutdown(stopped).await
+        .with_state(view)
+        .merge(api::router(api))
+        .merge(pages::router())
+        .layer(middleware::from_fn_with_state(gate.clone(), gate::pass));
+    let (served, ()) = tokio::join!(serve::serve(listener, router, gate.clone(), stop.clone()), gate.watch(stop));
+    served
+}
+
+/// Serves what was read from files to who looks on this machine, until `stop` becomes true: the API and pages, and nothing can
+/// be changed.
+pub async fn serve_reading(listener: TcpListener, api: Api, stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    let gate = Arc::new(Gate::for_reading());
+    let router =
+        api::router(api).merge(pages::router()).layer(middleware::from_fn_with_state(gate.clone(), gate::pass));
+    serve::serve(listener, router, gate, stop).await
+}
+
+/// The API for the control socket: who may write to that may do everything.
+pub fn for_control(api: Api) -> Router {
+    let controls = async |mut request: Request, next: Next| {
+        request.extensions_mut().insert(Caller::Control);
+        next.run(request).await
+    };
+    api::router(api).layer(middleware::from_fn(controls))
 }
 
 async fn metrics(State(view): State<View>) -> Response {
