@@ -1,11 +1,9 @@
 # `make demo` shows what camwatch does, `make test` proves it. Both install what they need.
-CAMWATCH := target/release/camwatch
-DEMO := captures/fiumicino.pcap.zst
 
-.PHONY: demo test bench eval fuzz data captures build
+.PHONY: deb demo screenshots test bench bench-live eval fuzz data captures build
 
 demo: build
-	$(CAMWATCH) read $(DEMO)
+	scripts/demo
 
 build:
 	scripts/install-deps build
@@ -16,10 +14,23 @@ test:
 	cargo test --locked --doc
 	cargo test --locked --all-targets
 
+# The Debian package, and everything that its user does with it, tried as root in a copy of this machine that is thrown away;
+# the unit by a systemd of its own.
+deb:
+	scripts/install-deps deb
+	scripts/build-deb
+	scripts/check-deb
+	scripts/check-unit
+
 bench: build
 	scripts/install-deps bench
 	scripts/bench
 	scripts/bench-zeek
+
+# What a packet costs live, against tcpdump, on a veth pair; needs root.
+bench-live: build
+	scripts/install-deps bench
+	scripts/bench-live
 
 # Each fuzz target for a minute.
 fuzz:
@@ -35,6 +46,11 @@ eval:
 data:
 	scripts/build-geo.py
 	scripts/build-vendors.py
+
+# Pictures of the pages for the docs; needs a Chromium.
+screenshots: build
+	scripts/install-deps test
+	scripts/screenshots
 
 captures: build
 	scripts/make-captures

@@ -313,6 +313,21 @@ impl Setting for Duration {
     }
 }
 
+/// How often: as a [`Duration`]; `"off"`, and no time at all, for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Every(pub Option<Duration>);
+
+impl Setting for Every {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let never = value.as_str() == Some("off") || value.as_integer().is_some_and(|number| number.as_str() == "0");
+        if never {
+            return Ok(Self(None));
+        }
+        let every = Duration::read(value).map_err(|error| format!("{error}; \"off\" for never"))?;
+        Ok(Self(Some(every).filter(|every| !every.is_zero())))
+    }
+}
+
 /// A number of bytes: `"64 MiB"`, `"512 KiB"`, or a plain number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub u64);

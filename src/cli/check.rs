@@ -12,6 +12,10 @@ pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE")]
     config: PathBuf,
+    /// As before a start: say nothing where nothing is wrong, and fail only for what `run` fails for. Rows of the register
+    /// and lines of lists that cannot be used are told all the same.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -32,8 +36,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for error in &left_out {
         eprintln!("{error}");
     }
-    if !left_out.is_empty() {
+    // The daemon tells of these too and takes the rest: before a start they are no reason to watch nothing.
+    if !left_out.is_empty() && !arguments.quiet {
         return Ok(ExitCode::FAILURE);
+    }
+    // Nothing is wrong with the file, but time has gone on.
+    for ended in config.ended(super::wall_clock()) {
+        eprintln!("warning: {}: {ended}", arguments.config.display());
+    }
+    if arguments.quiet {
+        return Ok(ExitCode::SUCCESS);
     }
     super::answer(|out| Ok(out.write_all(config.effective().as_bytes())?))?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use crate::simulate::{Options, Scenario, simulate};
+use crate::simulate::{MAX_CAMERAS, MAX_SOURCES, Options, Scenario, simulate};
 use crate::time::Timestamp;
 
 /// What `simulate` takes.
@@ -46,6 +46,9 @@ pub(super) struct Arguments {
     /// office: people at their desks.
     #[arg(long, default_value_t = 30)]
     people: u64,
+    /// flood: made-up addresses.
+    #[arg(long, default_value_t = 100_000)]
+    sources: u32,
     /// When the capture begins.
     #[arg(long, value_name = "RFC 3339", default_value = "2015-04-01T09:00:00Z")]
     start: String,
@@ -68,6 +71,8 @@ enum Which {
     Mixed,
     /// Quiet, and from a given minute on one camera says nothing any more.
     Silence,
+    /// Fiumicino, and beside it many made-up addresses with a camera maker's MAC that each call once.
+    Flood,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -93,10 +98,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Which::Onset => Scenario::Onset,
         Which::Mixed => Scenario::Mixed,
         Which::Silence => Scenario::Silence,
+        Which::Flood => Scenario::Flood,
     };
     let cameras = arguments.cameras.unwrap_or(if scenario == Scenario::Office { 5 } else { 140 });
-    if arguments.rate == 0 || arguments.rate > 3_600_000 || cameras > 65_000 || arguments.retries > 6 {
-        bail!("--rate must be 1 to 3600000, --cameras at most 65000, --retries at most 6");
+    if arguments.rate == 0 || arguments.rate > 3_600_000 || cameras > MAX_CAMERAS || arguments.retries > 6 {
+        bail!("--rate must be 1 to 3600000, --cameras at most {MAX_CAMERAS}, --retries at most 6");
+    }
+    if arguments.sources > MAX_SOURCES {
+        bail!("--sources must be at most {MAX_SOURCES}");
     }
     if arguments.people > 65_000 || arguments.snaplen < 64 {
         bail!("--people must be at most 65000, --snaplen at least 64");
@@ -112,6 +121,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         start: Timestamp::from_nanos(i64::try_from(start.as_nanosecond())?),
         at_minute: arguments.at,
         people: arguments.people,
+        sources: arguments.sources,
         readdress: arguments.readdress,
         snaplen: arguments.snaplen,
     };

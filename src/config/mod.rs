@@ -2,21 +2,34 @@
 //!
 //! [`Config::load`] gives either a configuration that works or every mistake at once, each with its line and the way out.
 
+mod capture;
 mod effective;
+mod http;
+mod named;
 mod read;
+mod rule_files;
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+pub use capture::{CaptureConfig, CaptureFilter};
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::analyse::LedgerLimits;
-use crate::decode::DecodeOptions;
+use crate::deliver::SinkConfig;
 use crate::device::{Camera, Register, WatchList};
 use crate::geo::{Country, GeoOptions};
+use crate::lockdown;
 use crate::lookup::LookupOptions;
-use crate::rules::{List, Rule};
+use crate::report::schedule::Schedule;
+use crate::rules::{List, Rule, Suppression};
 use crate::settings::Problem;
+use crate::store::StoreOptions;
+use crate::time::Timestamp;
 use crate::track;
+
+pub use http::HttpConfig;
+pub use named::Named;
 
 /// The rules that camwatch is built with.
 pub const DEFAULT_RULES: &str = include_str!("../../config/rules/default.toml");
@@ -44,31 +57,30 @@ pub struct Config {
     pub limits: Limits,
     /// Where alerts go: `-` for standard output, or a file that is appended to.
     pub alerts_output: PathBuf,
+    /// What is kept, where and for how long.
+    pub store: StoreOptions,
+    /// Where else alerts go.
+    pub sinks: Vec<SinkConfig>,
+    /// Reports that are sent by themselves.
+    pub reports: Vec<Schedule>,
     /// Reverse look-ups; none: not one.
     pub lookup: Option<LookupOptions>,
-    /// Where metrics and health are served; none for nowhere.
-    pub http_listen: Option<SocketAddr>,
+    /// Where and to whom metrics, health, the API and pages are served.
+    pub http: HttpConfig,
+    /// The socket over which `camwatch alerts` asks; none for none.
+    pub control_socket: Option<PathBuf>,
+    /// How much of a lock-down must be.
+    pub lockdown: lockdown::Mode,
+    /// How often a self test is made; none: only when asked for.
+    pub selftest_every: Option<Duration>,
+    /// What metrics tell.
+    pub metrics: MetricsConfig,
     /// How to log.
     pub log: LogConfig,
     /// The rules, built in and own.
     pub rules: Vec<Rule>,
-}
-
-/// `[capture]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaptureConfig {
-    /// The interfaces of the mirror port.
-    pub interfaces: Vec<String>,
-    /// See frames for others too.
-    pub promiscuous: bool,
-    /// Bytes kept of each frame.
-    pub snaplen: u32,
-    /// Bytes of the kernel's ring, per interface.
-    pub ring_bytes: u32,
-    /// A filter for the kernel; empty for none.
-    pub filter: String,
-    /// UDP ports on which VXLAN runs.
-    pub vxlan_ports: Vec<u16>,
+    /// The exceptions.
+    pub suppressions: Vec<Suppression>,
 }
 
 /// `[watch]`.
@@ -128,6 +140,13 @@ pub struct Limits {
     pub devices: u64,
 }
 
+/// `[metrics]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Cameras with series of their own; 0 for none.
+    pub camera_series: u64,
+}
+
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
@@ -144,14 +163,7 @@ impl Default for Config {
         Self {
             home: vec![Country::GB],
             internal: Vec::new(),
-            capture: CaptureConfig {
-                interfaces: Vec::new(),
-                promiscuous: true,
-                snaplen: 2048,
-                ring_bytes: 64 << 20,
-                filter: String::new(),
-                vxlan_ports: DecodeOptions::default().vxlan_ports,
-            },
+            capture: CaptureConfig::default(),
             watch: WatchConfig { all: false, vendors: true, facts: true, router_addresses: 4 },
             cameras: Vec::new(),
             register: None,
@@ -165,10 +177,18 @@ impl Default for Config {
                 devices: ledger.devices as u64,
             },
             alerts_output: PathBuf::from("-"),
+            store: StoreOptions::default(),
+            sinks: Vec::new(),
+            reports: Vec::new(),
             lookup: None,
-            http_listen: Some(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9469))),
+            http: HttpConfig::default(),
+            control_socket: None,
+            lockdown: lockdown::Mode::default(),
+            selftest_every: Some(Duration::from_secs(3600)),
+            metrics: MetricsConfig { camera_series: 5000 },
             log: LogConfig { json: false, level: "info".to_owned() },
-            rules: read::rules_of(DEFAULT_RULES, &mut problems),
+            rules: rule_files::rules_of(DEFAULT_RULES, &mut problems).0,
+            suppressions: Vec::new(),
         }
     }
 }
@@ -178,14 +198,18 @@ impl Default for Config {
 #[error("{}", self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigErrors(pub Vec<Problem>);
 
+impl ConfigErrors {
+    fn of_file(file: &str, error: &std::io::Error) -> Self {
+        let message = format!("cannot be read: {error}: check the path, and that it is text and readable by this user");
+        Self(vec![Problem { file: file.to_owned(), line: 0, column: 0, message }])
+    }
+}
+
 impl Config {
     /// Reads and checks a file and the rule files that it names.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
         let file = path.display().to_string();
-        let whole = |message: String| ConfigErrors(vec![Problem { file: file.clone(), line: 0, column: 0, message }]);
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            whole(format!("cannot be read: {error}: check the path, and that it is text and readable by this user"))
-        })?;
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigErrors::of_file(&file, &error))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         Self::parse(&file, &text, folder)
     }
@@ -193,6 +217,11 @@ impl Config {
     /// Checks a text; `file` is what errors call it, and files that it names are found from `folder`.
     pub fn parse(file: &str, text: &str, folder: &Path) -> Result<Self, ConfigErrors> {
         read::read(file, text, folder)
+    }
+
+    /// Adds the rules and exceptions of a file of rules, which take the place of those of the same name.
+    pub fn add_rules(&mut self, path: &Path) -> Result<(), ConfigErrors> {
+        rule_files::add_rules(self, path)
     }
 
     /// The list files that rules name.
@@ -206,9 +235,20 @@ impl Config {
         rows.chain(self.lists().flat_map(|list| &list.errors).map(ToString::to_string)).collect()
     }
 
+    /// What is to be said of exceptions that have ended by `now`: no mistake, but somebody should look at them.
+    pub fn ended(&self, now: Timestamp) -> Vec<String> {
+        let ended = self.suppressions.iter().filter(|suppression| suppression.has_ended(now));
+        ended.map(Suppression::ended_text).collect()
+    }
+
     /// The whole configuration as TOML, with defaults filled in.
     pub fn effective(&self) -> String {
         effective::text(self)
+    }
+
+    /// Every sink: `[alerts] output`, then those declared.
+    pub fn all_sinks(&self) -> Vec<SinkConfig> {
+        std::iter::once(SinkConfig::output(&self.alerts_output)).chain(self.sinks.iter().cloned()).collect()
     }
 
     /// Who is watched.
@@ -236,6 +276,11 @@ impl Config {
     /// The share of packets (0 to 1) above which an hour that lost them is not observable.
     pub fn max_loss(&self) -> f64 {
         self.device.max_loss_percent as f64 / 100.0
+    }
+
+    /// How many cameras have metrics of their own.
+    pub fn camera_series(&self) -> usize {
+        self.metrics.camera_series as usize
     }
 
     /// The ledger's sizes.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigErrors, SiteBy};
+use super::rule_files::rule_list;
+use super::{Config, ConfigErrors, SiteBy, capture};
+use crate::deliver;
 use crate::device::{Camera, DeviceKind, Register};
+use crate::lockdown::Mode;
 use crate::lookup::LookupOptions;
-use crate::rules::{self, Rule};
-use crate::settings::{Bytes, Problem, Problems, Section, did_you_mean, parse};
+use crate::report::schedule;
+use crate::settings::{Bytes, Every, Problem, Problems, Section, parse};
 
 pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, ConfigErrors> {
     let mut problems = Problems::new(file, text);
@@ -25,7 +28,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, Conf
         );
     }
     set(&mut config.internal, top.list("internal", p));
-    capture(&mut config, top.section("capture", p), p);
+    capture::read(&mut config, top.section("capture", p), p);
     watch(&mut config, top.section("watch", p), p);
     cameras(&mut config, &mut top, p);
     register(&mut config, top.section("inventory", p), folder, p);
@@ -33,8 +36,14 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, Conf
     geo(&mut config, top.section("geo", p), folder, p);
     lookups(&mut config, top.section("names", p), p);
     limits(&mut config, top.section("limits", p), p);
+    store(&mut config, top.section("store", p), folder, p);
     delivery(&mut config, &mut top, folder, p);
-    let others = rule_list(&mut config, &mut top, folder, p);
+    let mut others = Vec::new();
+    config.http.read(top.section("http", p), folder, p, &mut others);
+    lockdown(&mut config, top.section("lockdown", p), p);
+    sinks(&mut config, &mut top, folder, p);
+    reports(&mut config, &mut top, p);
+    others.extend(rule_list(&mut config, &mut top, folder, p));
     top.finish(p);
 
     let mut list: Vec<Problem> = problems.into_list();
@@ -42,40 +51,10 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<Config, Conf
     if list.is_empty() { Ok(config) } else { Err(ConfigErrors(list)) }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
-}
-
-fn capture(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
-    let capture = &mut config.capture;
-    set(&mut capture.interfaces, section.list("interfaces", p));
-    for (at, interface) in capture.interfaces.iter().enumerate() {
-        if interface.is_empty() || capture.interfaces.iter().take(at).any(|other| other == interface) {
-            let message =
-                format!("`interfaces`: `{interface}`: name each interface once, as in interfaces = [\"eth1\"]");
-            p.add(section.span_of("interfaces"), message);
-        }
-    }
-    set(&mut capture.promiscuous, section.get("promiscuous", p));
-    set(&mut capture.filter, section.get("filter", p));
-    set(&mut capture.vxlan_ports, section.list("vxlan_ports", p));
-    if let Some(snaplen) = section.get::<u64>("snaplen", p) {
-        match u32::try_from(snaplen) {
-            Ok(snaplen @ 96..=262_144) => capture.snaplen = snaplen,
-            _ => p.add(section.span_of("snaplen"), "`snaplen`: write 96 to 262144 bytes; names need about 2048"),
-        }
-    }
-    if let Some(Bytes(ring)) = section.get("ring", p) {
-        match u32::try_from(ring) {
-            Ok(ring) if (1 << 20..=2 << 30).contains(&u64::from(ring)) && i32::try_from(ring).is_ok() => {
-                capture.ring_bytes = ring;
-            }
-            _ => p.add(section.span_of("ring"), "`ring`: write a size from \"1 MiB\" to \"2047 MiB\""),
-        }
-    }
-    section.finish(p);
 }
 
 fn watch(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
@@ -221,6 +200,46 @@ fn limits(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_
     section.finish(p);
 }
 
+fn store(config: &mut Config, mut section: Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
+    let store = &mut config.store;
+    if let Some(path) = section.get::<String>("path", p).filter(|path| !path.is_empty()) {
+        let path = folder.join(path);
+        // Whole, so that the effective configuration means the same wherever it stands.
+        let path = std::path::absolute(&path).unwrap_or(path);
+        if path.is_dir() || path.file_name().is_none() {
+            let message = format!("`path`: {} is a folder: name a file in it, as in camwatch.db", path.display());
+            p.add(section.span_of("path"), message);
+        } else if !path.parent().is_some_and(Path::is_dir) {
+            let message = format!("`path`: the folder of {} is not there: make it first", path.display());
+            p.add(section.span_of("path"), message);
+        }
+        store.path = Some(path);
+    }
+    for (key, place) in [("ledger_days", &mut store.ledger_days), ("alert_days", &mut store.alert_days)] {
+        if let Some(days) = section.get::<u64>(key, p) {
+            if (1..=36_500).contains(&days) {
+                *place = days;
+            } else {
+                p.add(section.span_of(key), format!("`{key}`: write 1 to 36500 days"));
+            }
+        }
+    }
+    set(&mut store.checkpoint, section.get("checkpoint", p));
+    if !(1..=60).contains(&store.checkpoint.as_secs()) {
+        let message =
+            "`checkpoint`: write a time from \"1 s\" to \"60 s\": a kill loses what was counted since the last";
+        p.add(section.span_of("checkpoint"), message);
+    }
+    if let Some(Bytes(size)) = section.get("max_size", p) {
+        if (16 << 20..=1 << 44).contains(&size) {
+            store.max_bytes = size;
+        } else {
+            p.add(section.span_of("max_size"), "`max_size`: write a size from \"16 MiB\" to \"16384 GiB\"");
+        }
+    }
+    section.finish(p);
+}
+
 fn delivery(config: &mut Config, top: &mut Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
     let mut section = top.section("alerts", p);
     if let Some(output) = section.get::<String>("output", p) {
@@ -228,22 +247,28 @@ fn delivery(config: &mut Config, top: &mut Section<'_, '_>, folder: &Path, p: &m
     }
     section.finish(p);
 
-    let mut section = top.section("http", p);
-    if let Some(listen) = section.get::<String>("listen", p) {
-        match listen.parse::<SocketAddr>() {
-            _ if listen.is_empty() => config.http_listen = None,
-            Ok(listen) if listen.ip().is_loopback() => config.http_listen = Some(listen),
-            Ok(listen) => {
-                let message = format!(
-                    "`listen`: {listen} can be reached from outside, and there is no encryption or login yet: listen on \
-                     127.0.0.1 and put a proxy with both before it"
-                );
-                p.add(section.span_of("listen"), message);
-            }
-            Err(_) => p.add(
-                section.span_of("listen"),
-                "`listen`: write an address with a port, as in \"127.0.0.1:9469\", or \"\" for none",
-            ),
+    let mut section = top.section("control", p);
+    if let Some(socket) = section.get::<String>("socket", p).filter(|socket| !socket.is_empty()) {
+        let path = folder.join(socket);
+        // A socket's address holds 108 bytes (unix(7)), with a zero at the end.
+        if path.as_os_str().len() > 107 {
+            p.add(section.span_of("socket"), "`socket`: the path is longer than the 107 bytes that a socket may have");
+        }
+        config.control_socket = Some(path);
+    }
+    section.finish(p);
+
+    selftest(config, top.section("selftest", p), p);
+
+    let mut section = top.section("metrics", p);
+    if let Some(series) = section.get::<u64>("camera_series", p) {
+        if series <= 1_000_000 {
+            config.metrics.camera_series = series;
+        } else {
+            p.add(
+                section.span_of("camera_series"),
+                "`camera_series`: write a number from 0 (none) to 1000000: each camera has six series",
+            );
         }
     }
     section.finish(p);
@@ -255,73 +280,52 @@ fn delivery(config: &mut Config, top: &mut Section<'_, '_>, folder: &Path, p: &m
     section.finish(p);
 }
 
-/// The rules: built in, from files, and from this file; later ones replace earlier ones of the same name.
-fn rule_list(config: &mut Config, top: &mut Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) -> Vec<Problem> {
-    let mut section = top.section("rules", p);
-    let defaults = section.get("defaults", p).unwrap_or(true);
-    let disable: Vec<String> = section.list("disable", p).unwrap_or_default();
-    let files: Vec<String> = section.list("files", p).unwrap_or_default();
-    let mut others = Vec::new();
-    let mut all = if defaults { std::mem::take(&mut config.rules) } else { Vec::new() };
-    let mut add = |rule: Rule| match all.iter_mut().find(|other| other.name == rule.name) {
-        Some(other) => *other = rule,
-        None => all.push(rule),
-    };
-    for name in files {
-        let path = folder.join(&name);
-        match std::fs::read_to_string(&path) {
-            Err(error) => p.add(section.span_of("files"), format!("`files`: {}: {error}", path.display())),
-            Ok(text) => {
-                let file = path.display().to_string();
-                let mut problems = Problems::new(&file, &text);
-                rules_of(&text, &mut problems).into_iter().for_each(&mut add);
-                others.extend(problems.into_list());
-            }
-        }
-    }
-    inline_rules(top, p).into_iter().for_each(&mut add);
-    for name in disable {
-        let known: Vec<&str> = all.iter().map(|rule| rule.name.as_ref()).collect();
-        if known.contains(&name.as_str()) {
-            all.retain(|rule| *rule.name != *name);
-        } else {
-            let message = format!("`disable`: there is no rule `{name}`{}", did_you_mean(&name, &known));
-            p.add(section.span_of("disable"), message);
+fn lockdown(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
+    set(&mut config.lockdown, section.one_of("mode", &Mode::WORDS, p));
+    section.finish(p);
+}
+
+fn selftest(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
+    if let Some(Every(every)) = section.get("every", p) {
+        config.selftest_every = every;
+        if every.is_some_and(|every| !(10..=7 * 86_400).contains(&every.as_secs())) {
+            let message = "`every`: write a time from \"10 s\" to \"168 h\", as in \"1 h\", or \"off\"";
+            p.add(section.span_of("every"), message);
         }
     }
     section.finish(p);
-    config.rules = all;
-    others
 }
 
-/// The rules of a file that holds only rules.
-pub(super) fn rules_of(text: &str, problems: &mut Problems<'_>) -> Vec<Rule> {
-    let table = parse(text, problems);
-    let mut top = Section::top(&table);
-    let rules = inline_rules(&mut top, problems);
-    top.finish(problems);
-    rules
-}
-
-fn inline_rules(top: &mut Section<'_, '_>, p: &mut Problems<'_>) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
-    for mut section in top.sections("rule", p) {
-        let span = section.span();
-        let source = section.text();
-        if let Some(rule) = rules::read(&mut section, &source, p) {
-            if rules.iter().any(|other| other.name == rule.name) {
-                p.add(span, format!("there are two rules `{}` in this file: names tell rules apart", rule.name));
+fn sinks(config: &mut Config, top: &mut Section<'_, '_>, folder: &Path, p: &mut Problems<'_>) {
+    for mut section in top.sections("sink", p) {
+        let read = deliver::read(&mut section, folder, p);
+        if let Some(sink) = read {
+            if config.sinks.iter().any(|other| other.name == sink.name) {
+                let message = format!("there are two sinks `{}`: names tell sinks apart", sink.name);
+                p.add(section.span_of("name"), message);
             }
-            rules.push(rule);
+            config.sinks.push(sink);
         }
         section.finish(p);
     }
-    rules
+}
+
+fn reports(config: &mut Config, top: &mut Section<'_, '_>, p: &mut Problems<'_>) {
+    let all = config.all_sinks();
+    let (mail, others): (Vec<_>, Vec<_>) = all.iter().partition(|sink| sink.takes_letters());
+    let mail: Vec<&str> = mail.iter().map(|sink| sink.name.as_ref()).collect();
+    let others: Vec<&str> = others.iter().map(|sink| sink.name.as_ref()).collect();
+    let span = top.span_of("report");
+    config.reports = schedule::read(top, &mail, &others, p);
+    if !config.reports.is_empty() && config.store.path.is_none() {
+        p.add(span, "a [[report]] tells what was kept: name a file in [store] path");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::DEFAULT_RULES;
+    use super::super::rule_files::rules_of;
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {
@@ -334,7 +338,7 @@ mod tests {
     #[test]
     fn the_built_in_rules_are_right() {
         let mut found = Problems::new("default.toml", DEFAULT_RULES);
-        assert_eq!(rules_of(DEFAULT_RULES, &mut found).len(), 9);
+        assert_eq!(rules_of(DEFAULT_RULES, &mut found).0.len(), 9);
         assert_eq!(found.into_list(), []);
     }
 
@@ -379,6 +383,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_has_a_place_and_bounds() {
+        let found = problems(
+            "[store]\npath = \"nowhere/camwatch.db\"\nledger_days = 0\nalert_days = \"long\"\nmax_size = \"1 MiB\"\nmax_sise = 1\n",
+        );
+        let all = found.join("\n");
+        for expected in [
+            "c.toml:2:8: `path`: the folder of /",
+            "/nowhere/camwatch.db is not there: make it first",
+            "c.toml:3:15: `ledger_days`: write 1 to 36500 days",
+            "c.toml:4:14: `alert_days`: write a whole number from 0 on, not \"long\"",
+            "c.toml:5:12: `max_size`: write a size from \"16 MiB\"",
+            "c.toml:6:1: unknown key `max_sise` in [store]: did you mean `max_size`?",
+        ] {
+            assert!(all.contains(expected), "{expected}\nis not in\n{all}");
+        }
+        let found = problems("[store]\npath = \"/\"\n");
+        assert!(found[0].contains("is a folder: name a file in it"), "{found:?}");
+        assert_eq!(Config::parse("c.toml", "[store]\npath = \"\"\n", Path::new(".")).unwrap().store.path, None);
+    }
+
+    #[test]
     fn what_is_no_toml_is_told_with_its_line() {
         let found = problems("home = [\"GB\"]\n[capture\ninterfaces = 3 4\n");
         assert!(found.len() >= 2 && found[0].starts_with("c.toml:2:"), "{found:?}");
@@ -409,6 +434,7 @@ mod tests {
     #[test]
     fn the_effective_configuration_reads_back_as_itself() {
         let text = "home = [\"GB\", \"IE\"]\ninternal = [\"198.18.0.0/15\"]\n[capture]\ninterfaces = [\"eth1\"]\nring = \"128 MiB\"\n\
+                    [store]\npath = \"kept.db\"\nledger_days = 30\nmax_size = \"64 MiB\"\n\
                     [[camera]]\nname = \"car \\\"park\\\"\"\naddress = \"10.1.2.3\"\nsite = \"north\"\ntags = [\"ptz\"]\n\
                     [[camera]]\nrange = \"10.9.0.0/24\"\nkind = \"recorder\"\n[rules]\ndefaults = false\n\
                     [[rule]]\nname = \"r\"\nkind = \"rate\"\nattempts = 9\n";
@@ -418,7 +444,70 @@ mod tests {
         assert_eq!(again.effective(), effective);
         assert_eq!(again.cameras, config.cameras);
         assert_eq!((again.home, again.capture), (config.home, config.capture));
+        assert_eq!((config.store.ledger_days, config.store.max_bytes), (30, 64 << 20));
+        assert_eq!(config.store.path, std::env::current_dir().ok().map(|folder| folder.join("kept.db")));
+        assert_eq!(again.store.alert_days, config.store.alert_days);
+        assert!(effective.contains("/kept.db\"\nledger_days = 30\nalert_days = 730\nmax_size = 67108864\n"));
         assert_eq!(again.rules.len(), 1);
+    }
+
+    #[test]
+    fn mistakes_in_sinks_are_told_with_line_and_way_out() {
+        let found = problems(
+            "[[sink]]\nname = \"output\"\nkind = \"sylog\"\n\
+             [[sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"h:x\"\ntransport = \"udp\"\nca_file = \"none.pem\"\n\
+             [[sink]]\nname = \"b\"\nkind = \"alertmanager\"\nurl = \"http://u:p@h\"\nevents = [\"firing\"]\n\
+             [[sink]]\nname = \"c\"\nkind = \"webhook\"\nurl = \"ftp://h\"\nsecret_file = \"none\"\nsecrt = 1\n\
+             [[sink]]\nname = \"d\"\nkind = \"email\"\nserver = \"mx.example\"\nsecurity = \"none\"\nfrom = \"x\"\n\
+             [[sink]]\nname = \"e\"\nkind = \"json\"\npath = \"none/here\"\nevents = [\"fire\"]\nrules = [\"[\"]\n\
+             [[sink]]\nname = \"f\"\nkind = \"webhook\"\nurl = \"http://far.example\"\ntoken_file = \"credential:t\"\n\
+             [[sink]]\nname = \"g\"\nkind = \"json\"\npath = \"-\"\n[[sink]]\nname = \"g\"\nkind = \"json\"\npath = \"-\"\n",
+        );
+        let all = found.join("\n");
+        for expected in [
+            "c.toml:2:8: `name`: \"output\" is the sink of [alerts] output: choose another",
+            "c.toml:3:8: `sylog` is no kind of sink: json, syslog, alertmanager, webhook, email: did you mean `syslog`?",
+            "c.toml:7:11: `address`: `h:x` is no host with a port: write siem.example:6514",
+            "c.toml:9:11: `ca_file`: ./none.pem: No such file",
+            "c.toml:9:11: `ca_file` is for transport = \"tls\"",
+            "c.toml:13:7: `url`: a password in a URL ends up in logs: use `user` and `password_file`",
+            "c.toml:14:10: `events`: an Alertmanager must hear of all",
+            "c.toml:18:7: `url`: this is no address of the web: write \"https://hooks.example/camwatch\"",
+            "c.toml:19:15: `secret_file`: ./none: No such file or directory (os error 2): write the secret into that file",
+            "c.toml:20:1: unknown key `secrt` in [sink]: did you mean `secret_file`?",
+            "c.toml:21:1: this sink needs `to`",
+            "c.toml:25:12: `security`: mail in the clear is for a server on this machine",
+            "c.toml:26:8: `from`: `x` is no address: write name@council.example",
+            "c.toml:30:8: `path`: ./none/here is no file in a folder that is there: make the folder",
+            "c.toml:31:10: `events`: `fire` is none of firing, update, acknowledged, resolved: did you mean `firing`?",
+            "c.toml:32:9: `rules`: `[` is no pattern: ",
+            "c.toml:36:7: `url`: a login must not travel in the clear: write https://",
+            "c.toml:43:8: there are two sinks `g`: names tell sinks apart",
+        ] {
+            assert!(all.contains(expected), "{expected}\nis not in\n{all}");
+        }
+    }
+
+    #[test]
+    fn sinks_are_written_back_without_their_secrets_and_mean_the_same_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("key"), "hunter2\n").unwrap();
+        let text = "[[sink]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://h.example/x\"\nsecret_file = \"key\"\n\
+                    severity = \"warning\"\nrules = [\"overseas-*\", \"lateral\"]\nevents = [\"firing\"]\n\
+                    [[sink]]\nname = \"b\"\nkind = \"json\"\npath = \"-\"\n\
+                    [[sink]]\nname = \"c\"\nkind = \"webhook\"\nurl_file = \"credential:hook\"\n";
+        let config = Config::parse("c.toml", text, folder.path()).unwrap();
+        let effective = config.effective();
+        assert!(!effective.contains("hunter2") && !format!("{config:?}").contains("hunter2"), "{effective}");
+        assert!(
+            effective.contains("path = \"-\"") && effective.contains("url_file = \"credential:hook\""),
+            "{effective}"
+        );
+        let again = Config::parse("effective", &effective, Path::new("/elsewhere")).unwrap();
+        assert_eq!(again.effective(), effective);
+        let names: Vec<String> = again.all_sinks().iter().map(|sink| sink.name.to_string()).collect();
+        assert_eq!(names, ["output", "a", "b", "c"]);
+        assert_eq!(again.sinks[0].open_secrets(), [folder.path().join("key")]);
     }
 
     proptest::proptest! {
