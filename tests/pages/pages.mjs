@@ -162,10 +162,10 @@ await check("by keyboard alone: from the overview to an acknowledged alert", OPE
   await page.keyboard.press("Enter");
   const dialogue = page.getByRole("dialog", { name: "Acknowledge this alert" });
   await dialogue.waitFor();
-  assert.ok(await page.evaluate(() => document.activeElement.closest("dialog") !== null), "the focus is in the dialogue");
+  await page.waitForFunction(() => document.activeElement.closest("dialog") !== null, null, { timeout: 5_000 });
   await page.keyboard.press("Escape");
   await dialogue.waitFor({ state: "hidden" });
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Acknowledge");
+  await page.waitForFunction(() => document.activeElement.textContent === "Acknowledge", null, { timeout: 5_000 });
   await page.keyboard.press("Enter");
   await dialogue.waitFor();
   await dialogue.getByLabel("Note").focus();

@@ -1,5 +1,5 @@
 // Doing something: a button, a dialogue where words are needed, and what came of it.
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "htm/preact";
 import { useMe } from "./basics.js";
 
@@ -39,7 +39,8 @@ export function Dialogue({ title, open, onClose, children }) {
   const id = useId();
   // It is told that it closed a moment later, when it may have been opened again: then that is no news.
   const isOurs = useRef(false);
-  useEffect(() => {
+  // Together with what it shows: it never stands there empty, and the focus is back before anything is seen.
+  useLayoutEffect(() => {
     if (open && !ref.current.open) ref.current.showModal();
     if (!open && ref.current.open) {
       isOurs.current = true;
