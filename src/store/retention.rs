@@ -1,7 +1,8 @@
 //! What leaves, and when: by days and by size, in small steps, the oldest hours of the ledger first.
 //!
 //! Days are counted back from the newest that the database knows, or from now if that is earlier: a replayed capture of
-//! 2015 does not remove itself, and a packet with a date in the future removes nothing.
+//! 2015 does not remove itself, and a packet with a date in the future removes nothing. Where room is needed, hours of the
+//! future leave first; not by their date alone, as a machine that starts with a clock of 1970 has nothing but such hours.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use rusqlite::{Connection, params};
 
 use super::ledger::first_hour_kept;
 use super::options::StoreOptions;
-use crate::device::hours::REMEMBERED;
+use crate::device::hours::{REMEMBERED, hour_of};
 use crate::time::Timestamp;
 
 /// Rows removed in one transaction.
@@ -23,6 +24,8 @@ const PAGES: i64 = 256;
 const SPARE_PAGES: i64 = 128;
 /// Of the allowed size this much is used at most, in percent: the rest is for what comes between two looks.
 const FILL_PERCENT: u64 = 95;
+/// Hours later than now by more than this many are of the future: below that, a clock may show another zone's time.
+const AHEAD: i64 = 24;
 
 /// One step.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,7 +49,11 @@ pub(super) fn step(connection: &mut Connection, options: &StoreOptions, now: Tim
     let transaction = connection.transaction()?;
     step.by_age(&transaction, options, now)?;
     if step.removed.is_empty() && size(&transaction)?.1 > options.max_bytes / 100 * FILL_PERCENT {
-        step.oldest(&transaction)?;
+        let hour = hour_of(now);
+        step.of_the_future(&transaction, hour)?;
+        if step.removed.is_empty() {
+            step.oldest(&transaction, hour)?;
+        }
     }
     transaction.commit()?;
     step.more = !step.removed.is_empty();
@@ -65,7 +72,7 @@ impl Step {
     fn by_age(&mut self, connection: &Connection, options: &StoreOptions, now: Timestamp) -> rusqlite::Result<()> {
         let hour = first_hour_kept(now, options.ledger_days);
         let before = |days: u64| (now - Duration::from_secs(days.saturating_mul(86_400))).as_nanos();
-        self.hours_before(connection, hour)?;
+        self.hours_before(connection, hour, hour_of(now))?;
         // One row an hour: they stay where hours leave early to make room.
         let old = "hour IN (SELECT hour FROM hour_sum WHERE hour < ? ORDER BY hour LIMIT ?)";
         self.remove(connection, "hour_sum", old, hour)?;
@@ -88,9 +95,23 @@ impl Step {
         )
     }
 
+    /// Removes hours that a clock made which was ahead; what they are of is as old as if it had been seen now.
+    fn of_the_future(&mut self, connection: &Connection, now: i64) -> rusqlite::Result<()> {
+        let ahead = now.saturating_add(AHEAD);
+        let of_pair = "(hour, pair) IN (SELECT hour, pair FROM hour WHERE hour > ? ORDER BY hour LIMIT ?)";
+        self.remove(connection, "hour", of_pair, ahead)?;
+        let of_camera = "(hour, camera) IN (SELECT hour, camera FROM camera_hour WHERE hour > ? ORDER BY hour LIMIT ?)";
+        self.remove(connection, "camera_hour", of_camera, ahead)?;
+        for table in ["pair", "camera"] {
+            let known = format!("UPDATE {table} SET last_hour = ?1 WHERE last_hour > ?2");
+            connection.prepare_cached(&known)?.execute([now, ahead])?;
+        }
+        Ok(())
+    }
+
     /// Removes the oldest of what may leave early.
-    fn oldest(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.hours_before(connection, i64::MAX)?;
+    fn oldest(&mut self, connection: &Connection, now: i64) -> rusqlite::Result<()> {
+        self.hours_before(connection, i64::MAX, now)?;
         if self.removed.is_empty() {
             let oldest = "(hour, camera) IN (SELECT hour, camera FROM coverage WHERE hour < ? ORDER BY hour LIMIT ?)";
             self.remove(connection, "coverage", oldest, i64::MAX)?;
@@ -105,14 +126,15 @@ impl Step {
         Ok(())
     }
 
-    fn hours_before(&mut self, connection: &Connection, hour: i64) -> rusqlite::Result<()> {
+    fn hours_before(&mut self, connection: &Connection, hour: i64, now: i64) -> rusqlite::Result<()> {
         let oldest = "(hour, pair) IN (SELECT hour, pair FROM hour WHERE hour < ? ORDER BY hour LIMIT ?)";
         self.remove(connection, "hour", oldest, hour)?;
         let first: Option<i64> = connection.query_row("SELECT min(hour) FROM hour", [], |row| row.get(0))?;
         let old = "id IN (SELECT id FROM pair WHERE last_hour < ? ORDER BY last_hour LIMIT ?)";
         let first = first.unwrap_or(hour);
         self.remove(connection, "pair", old, first)?;
-        let last: Option<i64> = connection.query_row("SELECT max(hour) FROM hour", [], |row| row.get(0))?;
+        let last = "SELECT max(hour) FROM hour WHERE hour <= ?";
+        let last: Option<i64> = connection.query_row(last, [now], |row| row.get(0))?;
         let first = last.map_or(first, |last| first.max(last - REMEMBERED + 1));
         let old = "(hour, camera) IN (SELECT hour, camera FROM camera_hour WHERE hour < ? ORDER BY hour LIMIT ?)";
         self.remove(connection, "camera_hour", old, first)?;
@@ -234,6 +256,42 @@ mod tests {
         for (table, rows) in [("pair", 5), ("device", 0), ("coverage", 0), ("audit", 0), ("suppression", 0)] {
             assert_eq!(count(&connection, table), rows, "{table}");
         }
+    }
+
+    /// Each pair's camera in each hour, as sums.
+    fn sum_up(connection: &Connection) {
+        connection
+            .execute_batch(
+                "INSERT INTO camera SELECT id, 'camera ' || id, last_hour FROM pair;
+                 INSERT INTO camera_hour SELECT hour, pair, 0, 5, 0, 0, 5, 0, 300, 0 FROM hour;
+                 INSERT INTO hour_sum (hour) SELECT DISTINCT hour FROM hour;",
+            )
+            .unwrap();
+    }
+
+    #[test]
+    fn an_hour_of_the_future_removes_nothing() {
+        let mut connection = database();
+        fill(&connection, 100, 5);
+        connection
+            .execute("INSERT INTO hour SELECT 600000, id, 1, 5, 0, 0, 0, 5, 0, 0, 300, 0, 0, 1 FROM pair", [])
+            .unwrap();
+        sum_up(&connection);
+        until_done(&mut connection, &StoreOptions::default(), Timestamp::from_parts(100 * 3600, 0));
+        assert_eq!((count(&connection, "hour"), count(&connection, "camera_hour")), (101 * 5, 101 * 5));
+    }
+
+    #[test]
+    fn where_room_is_needed_hours_of_the_future_leave_first() {
+        let mut connection = database();
+        fill(&connection, 500, 200);
+        connection.execute("UPDATE hour SET hour = 600000 + hour WHERE hour < 250", []).unwrap();
+        connection.execute("UPDATE pair SET last_hour = 600249", []).unwrap();
+        sum_up(&connection);
+        let options = StoreOptions { max_bytes: size(&connection).unwrap().0 * 2 / 3, ..StoreOptions::default() };
+        until_done(&mut connection, &options, Timestamp::from_parts(500 * 3600, 0));
+        assert_eq!(count(&connection, "hour WHERE hour BETWEEN 250 AND 499"), 250 * 200);
+        assert_eq!(count(&connection, "pair WHERE last_hour = 500"), 200);
     }
 
     #[test]
