@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 const LATE: Duration = Duration::from_secs(60);
 /// A capture that steps back by so much starts time anew.
 const STEP_BACK: Duration = Duration::from_secs(3600);
+/// A clock that was set back by so much is followed, and what was learnt stays. Longer than a capture thread holds batches back
+/// from those of another.
+const SET_BACK: Duration = Duration::from_secs(300);
 
 /// Ledger, rules and alerts, on capture time.
 pub struct Analysis {
@@ -103,6 +106,11 @@ impl Analysis {
             }
         }
         self.ledger.capture(batch.now, batch.frames, batch.lost, batch.down);
+        // Only now: connections that ended with the time before are told of in it.
+        if self.now.since(batch.now) >= SET_BACK && batch.now > Timestamp::MIN && !self.in_order {
+            self.now = Timestamp::MIN;
+            self.ledger.set_back();
+        }
         self.advance(batch.now, &mut told);
         told
     }
@@ -263,5 +271,68 @@ impl Analysis {
     /// How far capture time is.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::net::Segment;
+    use crate::track::{Event, EventKind};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_parts(1_427_878_800 + second, 0)
+    }
+
+    /// A batch of each second, with these attempts in it.
+    fn take(analysis: &mut Analysis, seconds: std::ops::Range<i64>, attempts: usize) -> Vec<Transition> {
+        let mut told = Vec::new();
+        for second in seconds {
+            let kind = EventKind::Attempt {
+                destination: IpAddr::from([120, 26, 96, 67]),
+                service: "tcp/7660".parse().unwrap(),
+            };
+            let device = IpAddr::from([10, 20, 7, 31]);
+            let event = Event { time: at(second), segment: Segment::Whole, device, mac: None, kind };
+            let batch = Batch { events: vec![event; attempts], now: at(second), frames: 1, lost: 0, down: false };
+            told.extend(analysis.take(&batch));
+        }
+        told
+    }
+
+    fn watching(attempts: u64) -> Analysis {
+        let rule = format!(
+            "[watch]\nall = true\n[rules]\ndefaults = false\n[[rule]]\nname = \"calls\"\nkind = \"rate\"\n\
+             severity = \"warning\"\nwindow = \"1 h\"\nattempts = {attempts}\n"
+        );
+        let config =
+            Config::parse("c.toml", &rule, std::path::Path::new("/")).unwrap_or_else(|error| panic!("{error}"));
+        let mut analysis = Analysis::new(&config, Arc::new(Geo::built_in()));
+        analysis.ledger.count_hours();
+        analysis
+    }
+
+    #[test]
+    fn rules_look_on_after_a_clock_is_set_back() {
+        let mut analysis = watching(1000);
+        assert_eq!(take(&mut analysis, 3000..3060, 1).len(), 0);
+        // By half an hour; the alert does not wait for half an hour.
+        let told = take(&mut analysis, 1200..1300, 20);
+        assert_eq!((told.len(), analysis.now()), (1, at(1299)));
+        assert_eq!(analysis.ledger().totals().attempts, 60 + 2000);
+        analysis.finish();
+        let attempts: u64 = analysis.ledger.take_hours().0.iter().map(|hour| hour.counts.attempts).sum();
+        assert_eq!(attempts, 60 + 2000, "each is in one hour, once");
+    }
+
+    #[test]
+    fn what_comes_after_a_clock_is_set_back_is_not_counted_on_top_of_what_was_before() {
+        // One a second is never more than 3600 an hour, and a little for the steps of the window.
+        let mut analysis = watching(3800);
+        assert_eq!(take(&mut analysis, 0..7200, 1).len(), 0);
+        assert_eq!(take(&mut analysis, 5400..10_000, 1).len(), 0);
+        assert_eq!(analysis.ledger().totals().attempts, 7200 + 4600);
     }
 }

@@ -26,6 +26,8 @@ pub(super) const BATCH_EVENTS: usize = 1024;
 const MAX_SPARE: usize = 4 * BATCH_EVENTS;
 /// A batch that is not full goes after this much capture time.
 const BATCH_TIME: Duration = Duration::from_secs(1);
+/// Where no frame tells the time, a clock that is so far behind was set back: what the last frames told is not waited for.
+const SET_BACK: Duration = Duration::from_secs(60);
 
 /// Events, and how far capture time is.
 #[derive(Debug, Default)]
@@ -299,7 +301,8 @@ impl Front {
     /// Moves time on where no frame does.
     pub fn idle(&mut self, now: Timestamp) {
         self.tracker.advance(now, &mut self.batch.events);
-        self.batch.now = self.batch.now.max(now);
+        let set_back = self.batch.now.since(now) > SET_BACK;
+        self.batch.now = if set_back { now } else { self.batch.now.max(now) };
     }
 
     /// Notes that frames were lost before they could be taken.
@@ -318,6 +321,12 @@ impl Front {
             || self.batch.now.since(self.sent) >= BATCH_TIME
             || self.batch.now < self.sent;
         due.then(|| self.take_batch())
+    }
+
+    /// The same, where the last one was sent so long ago by a clock that nobody sets: whoever waits for batches sees that there
+    /// is somebody, even while capture time stands still.
+    pub fn due_after(&mut self, waited: Duration) -> Option<Batch> {
+        if waited >= BATCH_TIME { Some(self.take_batch()) } else { self.due() }
     }
 
     /// Takes back the events of a batch that was sent, emptied, so that their memory is used again.
@@ -424,5 +433,30 @@ impl<'a> Ears<'a> {
             let kind = EventKind::Sighting(Box::new(sighting));
             self.batch.events.push(Event { time, segment, device, mac: None, kind });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_parts(1_427_878_800 + second, 0)
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_on_a_quiet_interface_keeps_nobody_waiting() {
+        let mut front = Front::new(&Config::default());
+        front.idle(at(3600));
+        assert_eq!(front.due().unwrap().now, at(3600));
+        // By much: time goes on from there.
+        front.idle(at(0));
+        assert_eq!(front.due().unwrap().now, at(0));
+        front.idle(at(1));
+        assert_eq!(front.due().unwrap().now, at(1));
+        // By little: time stands still, as packets may be as late, and there are batches all the same.
+        front.idle(at(-30));
+        assert!(front.due_after(Duration::from_millis(900)).is_none());
+        assert_eq!(front.due_after(BATCH_TIME).unwrap().now, at(1));
     }
 }

@@ -206,6 +206,20 @@ impl Count {
 }
 
 impl Count {
+    /// Where the clock was set back to `step`, the window goes along as it is: what comes now would be counted on top of what lies
+    /// there from before.
+    fn set_back(&mut self, step: i64, step_ns: i64) {
+        let back = self.step.wrapping_sub(step);
+        if !(1..=2 * STEPS as i64).contains(&back) {
+            return;
+        }
+        self.steps.rotate_left(back as usize % STEPS);
+        self.step = step;
+        let by = Duration::from_nanos((back * step_ns) as u64);
+        self.over_since = self.over_since.map(|since| since - by);
+        self.told = self.told - by;
+    }
+
     fn vote(&mut self, pair: PairId) {
         match &mut self.most {
             (most, votes) if *most == pair => *votes += 1,
@@ -309,9 +323,10 @@ impl Condition for Running {
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
         let step = self.step_at(now);
         let again = std::mem::take(&mut self.again);
-        let rate = &self.rate;
+        let (rate, step_ns) = (&self.rate, self.step_ns);
         let mut changed: Vec<(Subject, bool)> = Vec::new();
         self.counts.retain(|subject, count| {
+            count.set_back(step, step_ns);
             count.slide(step);
             if count.sum < rate.clear.max(1) {
                 count.over_since = None;

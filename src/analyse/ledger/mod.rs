@@ -420,10 +420,15 @@ impl Ledger {
         }
     }
 
-    /// The whole capture stepped back in time: every rhythm starts anew.
-    pub fn rewind(&mut self) {
+    /// The clock was set back: what was counted stays with the hour in which it came, and the next moment begins another.
+    pub fn set_back(&mut self) {
         self.hourly.close(&self.pairs);
         self.hourly.rewind();
+    }
+
+    /// The whole capture stepped back in time: every rhythm starts anew.
+    pub fn rewind(&mut self) {
+        self.set_back();
         self.unwritten.pairs.note_all(self.pairs.len());
         self.names.unwritten.rhythms.note_all(self.names.rhythms.len());
         self.unwritten.cameras.note_all(self.cameras.len());
