@@ -40,10 +40,11 @@ impl Fanout {
             && of == interface
             && socket::join_group(socket, id).is_ok()
         {
-            return Ok(());
+            // Those who are there may still go by the ranges of before.
+            return self.set_program(socket);
         }
         let id = socket::found_group(socket)?;
-        socket::set_group_program(socket, &self.program.lock().unwrap_or_else(PoisonError::into_inner))?;
+        self.set_program(socket)?;
         *group = Some((interface, id));
         Ok(())
     }
@@ -55,9 +56,27 @@ impl Fanout {
         inside: &[IpNet],
         vxlan_ports: &[u16],
     ) -> std::io::Result<()> {
-        let mut program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
-        *program = self::program(inside, vxlan_ports);
-        socket::set_group_program(socket, &program)
+        self.keep_ranges(inside, vxlan_ports);
+        self.set_program(socket)
+    }
+
+    /// Takes other ranges, which hold as soon as a socket joins.
+    pub fn keep_ranges(&self, inside: &[IpNet], vxlan_ports: &[u16]) {
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program(inside, vxlan_ports);
+    }
+
+    /// Whether it shares out by these.
+    #[cfg(test)]
+    pub(crate) fn goes_by(&self, inside: &[IpNet], vxlan_ports: &[u16]) -> bool {
+        let words = |program: &[sock_filter]| -> Vec<(u16, u8, u8, u32)> {
+            program.iter().map(|one| (one.code, one.jt, one.jf, one.k)).collect()
+        };
+        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        words(&program) == words(&self::program(inside, vxlan_ports))
+    }
+
+    fn set_program(&self, socket: &impl std::os::fd::AsRawFd) -> std::io::Result<()> {
+        socket::set_group_program(socket, &self.program.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

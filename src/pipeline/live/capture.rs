@@ -98,7 +98,7 @@ impl Capture {
     }
 
     fn capture(&mut self) -> Result<(), LiveError> {
-        let mut published = Instant::now();
+        let (mut published, mut sent) = (Instant::now(), Instant::now());
         let mut stopping: Option<Instant> = None;
         let mut quiet = 0;
         loop {
@@ -116,7 +116,8 @@ impl Capture {
             if idle {
                 self.front.idle(wall_clock());
             }
-            if let Some(batch) = self.front.due() {
+            if let Some(batch) = self.front.due_after(sent.elapsed()) {
+                sent = Instant::now();
                 self.send(batch);
             }
             self.share();
@@ -152,8 +153,16 @@ impl Capture {
         let config = self.shared.config().clone();
         let before = std::mem::replace(&mut self.config, config);
         self.front.reconfigure(&self.config);
-        // One that is gone gets its filter when it is opened anew.
-        let Some(source) = &mut self.source else { return };
+        let (inside, ports) = (sources::inside_of(&self.config), &self.config.capture.vxlan_ports);
+        let changed = inside != sources::inside_of(&before) || *ports != before.capture.vxlan_ports;
+        let fanout = self.fanout.as_deref().filter(|_| self.first && changed);
+        // One that is gone gets its filter when it is opened anew, and its ranges when it joins the others.
+        let Some(source) = &mut self.source else {
+            if let Some(fanout) = fanout {
+                fanout.keep_ranges(&inside, ports);
+            }
+            return;
+        };
         let filter = sources::kernel_filter(&self.config);
         if filter != sources::kernel_filter(&before) {
             match source.set_filter(&filter) {
@@ -161,9 +170,7 @@ impl Capture {
                 Err(error) => error!(%error, "the old filter stays in force"),
             }
         }
-        let (inside, ports) = (sources::inside_of(&self.config), &self.config.capture.vxlan_ports);
-        let changed = inside != sources::inside_of(&before) || *ports != before.capture.vxlan_ports;
-        if let Some(fanout) = self.fanout.as_deref().filter(|_| self.first && changed)
+        if let Some(fanout) = fanout
             && let Err(error) = source.set_ranges(fanout, &inside, ports)
         {
             error!(%error, "the old ranges stay in force");
@@ -284,4 +291,47 @@ fn is_there(interface: &str) -> bool {
 fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(since.as_nanos() as i64) - KERNEL_DELAY
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::metrics::Snapshot;
+    use crate::pipeline::live::Sources;
+
+    #[test]
+    fn a_worker_whose_interface_is_away_gets_the_new_ranges_when_it_is_back() {
+        let text = "[capture]\ninterfaces = [\"lo\"]\nworkers = 2\nfilter = \"port 1\"\n";
+        let config = |more: &str| {
+            let text = format!("{text}{more}");
+            Arc::new(
+                Config::parse("c.toml", &text, std::path::Path::new("/")).unwrap_or_else(|error| panic!("{error}")),
+            )
+        };
+        let before = config("");
+        let mut sources = match Sources::open(&before) {
+            Ok(Sources(sources)) => sources,
+            Err(LiveError::Permission { .. }) if std::env::var_os("CI").is_none() => {
+                eprintln!("skipped: no permission to capture here");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let shared = Arc::new(Shared::new(before.clone(), Snapshot::default(), Vec::new()));
+        let (sender, _receiver) = sync_channel(1);
+        let mut first = Capture::new(0, sources.remove(0), shared.clone(), sender, before);
+        first.close();
+        let after = config("[[camera]]\nname = \"dome\"\naddress = \"198.18.0.9\"\n");
+        *shared.config() = after.clone();
+        shared.generation.fetch_add(1, Ordering::Release);
+        first.take_config();
+        let fanout = first.fanout.as_deref().unwrap();
+        assert!(fanout.goes_by(&sources::inside_of(&after), &after.capture.vxlan_ports));
+        assert!(
+            LiveSource::open(&options_of(&after, "lo"), Some(fanout)).is_ok(),
+            "it joins the one that is still there"
+        );
+    }
 }
