@@ -185,7 +185,14 @@ await check("a suppression: seen before it is made, made, listed, ended", OPERAT
   await page.getByLabel("Rules").fill("");
   await page.getByLabel("Destination addresses").fill("");
   await page.getByText(/covers everything/).waitFor();
+  assert.equal(await page.getByText(/every camera and every destination/).count(), 0);
   await page.getByLabel("Rules").fill("calls");
+  await page.getByText(/every camera and every destination/).waitFor();
+  await page.getByLabel("Cameras").fill('"Gate, ""north""", car-park-*');
+  await page.getByText(/every camera and every destination/).waitFor({ state: "hidden" });
+  await page.getByText("As it stands in a configuration").click();
+  await page.getByText(String.raw`cameras = ["Gate, \"north\"", "car-park-*"]`).waitFor();
+  await page.getByLabel("Cameras").fill("");
   await page.getByLabel("Reason").fill('a "trial" of the app');
   await page.getByLabel("Owner (needed)").fill("networks@council.example");
   await page.getByLabel("Name", { exact: true }).fill("app-trial");

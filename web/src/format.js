@@ -83,4 +83,13 @@ export function country(code) {
 }
 
 /** "car-park" of "Car park!", for names in addresses and exceptions. */
+/** Values with commas between them; one that has a comma itself stands in quotes, as in a table: "Gate, north", car-park-*. */
+export function listOf(text) {
+  const parts = text.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))(?:,|$)/g);
+  return [...parts].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain.trim()).filter(Boolean);
+}
+
+/** A value as it stands in such a list. */
+export const listed = (value) => (/,|^\s*"/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+
 export const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 60);

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { html } from "htm/preact";
 import { change, query, useAnswer } from "../api.js";
-import { country, duration, number, plural } from "../format.js";
+import { country, duration, listed, number, plural } from "../format.js";
 import { Answer, Country, Facts, Panel, Severity, StateBadge, When, useMayChange } from "../parts/basics.js";
 import { Dialogue, Field, Outcome, WhoField, useAct, useWho } from "../parts/act.js";
 import { PageHead } from "../parts/page.js";
@@ -28,8 +28,8 @@ function Actions({ alert, onDone }) {
   const evidence = alert.evidence ?? {};
   const members = evidence.members ?? [];
   const one = members.length === 1 ? (members[0].evidence?.camera?.id ?? members[0].subject) : null;
-  const suppress = query({ rules: alert.rule, cameras: one, addresses: evidence.destination, names: evidence.name,
-    owners: evidence.owner, countries: evidence.country, sites: evidence.site, from: alert.subject });
+  const suppress = query({ rules: alert.rule, cameras: one && listed(one), addresses: evidence.destination, names: evidence.name,
+    owners: evidence.owner, countries: evidence.country, sites: evidence.site && listed(evidence.site), from: alert.subject });
   return html`${alert.state === "firing" && !alert.acknowledged && html`<button type="button" class="primary" onClick=${() => setOpen(true)}>Acknowledge</button>`}
     ${alert.state !== "suppressed" && html`<a class="button" href="/suppressions/new${suppress}">Suppress</a>`}
     ${alert.runbook && /^https?:/.test(alert.runbook) && html`<a class="button" href=${alert.runbook} target="_blank" rel="noreferrer">Runbook</a>`}

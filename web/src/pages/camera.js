@@ -1,7 +1,7 @@
 // One camera: what it is and why, whom it calls and in what rhythm, what fires, and for which hours that is known.
 import { html } from "htm/preact";
 import { query, useAnswer } from "../api.js";
-import { bytes, country, duration, number, plural, share } from "../format.js";
+import { bytes, country, duration, listed, number, plural, share } from "../format.js";
 import { useQuery } from "../router.js";
 import { Answer, Beat, Country, Empty, Facts, Panel, Severity, StateBadge, Tabs, When, levelName, useMayChange } from "../parts/basics.js";
 import { HourBars, hourColumn } from "../parts/chart.js";
@@ -36,7 +36,7 @@ export function Camera({ id }) {
 }
 
 function SuppressLink({ camera }) {
-  return useMayChange() ? html`<a class="button" href="/suppressions/new${query({ cameras: camera.id, from: camera.name ?? camera.id })}">Suppress alerts of it</a>` : null;
+  return useMayChange() ? html`<a class="button" href="/suppressions/new${query({ cameras: listed(camera.id), from: camera.name ?? camera.id })}">Suppress alerts of it</a>` : null;
 }
 
 function Summary({ camera }) {

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { html } from "htm/preact";
 import { change } from "../api.js";
-import { plural, slug } from "../format.js";
+import { listOf, plural, slug } from "../format.js";
 import { navigate, useQuery } from "../router.js";
 import { Loading, Panel, Severity, StateBadge, useMayChange, useMe, useNow, useRested } from "../parts/basics.js";
 import { Field, Outcome, WhoField, useAct, useWho } from "../parts/act.js";
@@ -23,13 +23,16 @@ const DEFAULTS = { from: "", name: "", reason: "", owner: "", until: "", ...Obje
 
 /** A text as TOML writes it: as JSON does, but for DEL. */
 const quoted = (text) => JSON.stringify(text).replaceAll("\u007f", "\\u007f");
-const listOf = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
+/** The names of owners have commas: unless in quotes, what is written is one. */
+const valuesOf = (key, text) => (key === "owners" && !text.includes('"') ? [text.trim()].filter(Boolean) : listOf(text));
+/** Whether nothing but rules narrows it. */
+const isWide = (state) => COVERS.every(([key]) => (valuesOf(key, state[key]).length > 0) === (key === "rules"));
 
 /** The keys of a `[[suppression]]`. */
 function toml(state, name) {
   const lines = [["name", quoted(name)], ["reason", quoted(state.reason.trim())], ["owner", quoted(state.owner.trim())], ["until", quoted(state.until)]];
   for (const [key] of COVERS) {
-    const values = key === "owners" && state[key].trim() ? [state[key].trim()] : listOf(state[key]);
+    const values = valuesOf(key, state[key]);
     if (values.length > 0) lines.push([key, `[${values.map(quoted).join(", ")}]`]);
   }
   return lines.map(([key, value]) => `${key} = ${value}`).join("\n");
@@ -73,8 +76,9 @@ function Form() {
       <${Panel} title="What it says">
         <form onSubmit=${send}>
           <fieldset>
-            <legend>What it covers <span class="muted">all that is filled in must fit; several values with commas, patterns with *</span></legend>
+            <legend>What it covers <span class="muted">all that is filled in must fit; several values with commas, in quotes what has a comma itself, patterns with *</span></legend>
             ${COVERS.map(([key, label, example]) => html`<${Field} key=${key} label=${label} value=${fields[key]} onInput=${input(key)} placeholder=${example} spellcheck=${false} />`)}
+            <div role="status" class="span">${isWide(fields) && html`<p class="notice">Only rules are given: it covers every camera and every destination of these rules.</p>`}</div>
           </fieldset>
           <fieldset>
             <legend>Why, who, how long</legend>
