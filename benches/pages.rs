@@ -15,6 +15,7 @@ use camwatch::geo::Geo;
 use camwatch::net::{Mac, Protocol, Segment, Service};
 use camwatch::pipeline::live::{Analyser, Live, Sources};
 use camwatch::pipeline::{Analysis, Batch};
+use camwatch::report::schedule::ReportsView;
 use camwatch::selftest::SelfTest;
 use camwatch::store::{Store, StoreOptions};
 use camwatch::time::Timestamp;
@@ -127,18 +128,26 @@ fn main() {
     runtime.block_on(async {
         let gate = Arc::new(Gate::new(&config.http));
         let sources = Sources::open(&config).unwrap();
-        let live = Live::start(config, Arc::new(Geo::built_in()), analysis, store.clone(), sources);
+        let live = Live::start(config, Arc::new(Geo::built_in()), analysis, store.clone(), sources).unwrap();
         let stop = tokio::sync::watch::Sender::new(false);
         let (view, sinks) = (live.view(), StatsView::default());
         let selftest = SelfTest::new(view.clone(), live.analyser(), sinks.clone());
-        let api =
-            Api::new(view.clone(), live.analyser(), store.clone(), sinks.clone(), selftest.clone(), stop.subscribe());
+        let api = Api::new(
+            view.clone(),
+            live.analyser(),
+            store.clone(),
+            sinks.clone(),
+            ReportsView::default(),
+            selftest.clone(),
+            stop.subscribe(),
+        );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let view = View {
             live: view,
             store: store.clone(),
             sinks,
+            reports: ReportsView::default(),
             process: None,
             lockdown: camwatch::lockdown::Lockdown::default(),
             selftest,

@@ -1,4 +1,5 @@
-//! What camwatch finds wrong with itself: a database that cannot be written, a sink that fails, an interface that is away.
+//! What camwatch finds wrong with itself: a database that cannot be written, a sink that fails, a report that cannot be sent, an
+//! interface that is away.
 //!
 //! It becomes an alert like any other, so that whoever is told of cameras is told too when camwatch is blind or forgets.
 
@@ -11,17 +12,21 @@ use serde_json::{Value, json};
 use crate::alert::{About, Finding, GroupKey, GroupKind};
 use crate::deliver::SinkStats;
 use crate::metrics::InterfaceSnapshot;
+use crate::report::schedule::ReportStats;
 use crate::rules::Severity;
 use crate::store;
 use crate::time::Timestamp;
 
 /// A sink may be away for so long, as a receiver is that is started anew.
 const SINK_PATIENCE: Duration = Duration::from_secs(600);
+/// A report may wait for so long, since the mail server may be the one that is started anew.
+const REPORT_PATIENCE: Duration = SINK_PATIENCE;
 /// An interface may be away for so long.
 const INTERFACE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The rule's name.
+/// The rules' names.
 const SELF_TEST: &str = "camwatch-selftest";
+const REPORT: &str = "camwatch-report";
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +54,7 @@ impl Health {
     pub fn look(
         &mut self,
         store: &store::Health,
-        sinks: &[SinkStats],
+        (sinks, reports): (&[SinkStats], &[ReportStats]),
         interfaces: &[InterfaceSnapshot],
         selftest: Option<String>,
         (now, time): (SystemTime, Timestamp),
@@ -59,6 +64,9 @@ impl Health {
         wrong.extend(selftest.map(|wrong| ((SELF_TEST, "selftest".to_owned()), of_self_test(&wrong))));
         for sink in sinks {
             wrong.extend(of_sink(sink, now).map(|trouble| (("camwatch-sink", sink.sink.clone()), trouble)));
+        }
+        for report in reports {
+            wrong.extend(of_report(report, now).map(|trouble| ((REPORT, report.report.clone()), trouble)));
         }
         for interface in interfaces {
             let name = interface.name.clone();
@@ -79,6 +87,7 @@ impl Health {
             let parts = [("camwatch-store", "store".to_owned()), (SELF_TEST, "selftest".to_owned())]
                 .into_iter()
                 .chain(sinks.iter().map(|sink| ("camwatch-sink", sink.sink.clone())))
+                .chain(reports.iter().map(|report| (REPORT, report.report.clone())))
                 .chain(interfaces.iter().map(|interface| ("camwatch-capture", interface.name.clone())));
             findings.extend(parts.filter(|part| !wrong.contains_key(part)).map(|part| finding(&part, time, None)));
         }
@@ -136,11 +145,24 @@ fn of_sink(sink: &SinkStats, now: SystemTime) -> Option<Trouble> {
     Some(Trouble { severity: Severity::Warning, reason, evidence: json!({ "sink": sink.sink, "error": error }) })
 }
 
+fn of_report(report: &ReportStats, now: SystemTime) -> Option<Trouble> {
+    let failing = now.duration_since(report.failing_since?).ok()?;
+    if failing < REPORT_PATIENCE {
+        return None;
+    }
+    let error = report.last_error.clone().unwrap_or_default();
+    let reason =
+        format!("could not be sent for 10 min and more ({error}): it is tried again until the next one is due");
+    let evidence = json!({ "report": report.report, "sink": report.sink, "error": error });
+    Some(Trouble { severity: Severity::Warning, reason, evidence })
+}
+
 /// That something is wrong with a part; without a trouble, that it is well.
 fn finding((rule, which): &Part, since: Timestamp, trouble: Option<&Trouble>) -> Finding {
     let member = match *rule {
         SELF_TEST => "camwatch self test".to_owned(),
         "camwatch-sink" => format!("camwatch sink {which}"),
+        REPORT => format!("camwatch report {which}"),
         "camwatch-capture" => format!("camwatch interface {which}"),
         _ => format!("camwatch {which}"),
     };
@@ -176,17 +198,17 @@ mod tests {
     fn trouble_is_told_once_and_its_end_once() {
         let mut health = Health::default();
         let full = store::Health::CannotWrite { since: SystemTime::UNIX_EPOCH, error: "disk full".to_owned() };
-        let first = health.look(&full, &[], &[], None, at(0));
+        let first = health.look(&full, (&[], &[]), &[], None, at(0));
         assert!(told(&first).contains(&("camwatch-store".to_owned(), true)));
-        assert_eq!(health.look(&full, &[], &[], None, at(1)), []);
-        let ended = health.look(&store::Health::Good, &[], &[], None, at(2));
+        assert_eq!(health.look(&full, (&[], &[]), &[], None, at(1)), []);
+        let ended = health.look(&store::Health::Good, (&[], &[]), &[], None, at(2));
         assert_eq!(told(&ended), [("camwatch-store".to_owned(), false)]);
-        assert_eq!(health.look(&store::Health::Good, &[], &[], None, at(3)), []);
+        assert_eq!(health.look(&store::Health::Good, (&[], &[]), &[], None, at(3)), []);
     }
 
     #[test]
     fn what_was_wrong_before_a_restart_is_ended_by_the_first_look() {
-        let first = Health::default().look(&store::Health::Good, &[], &[], None, at(0));
+        let first = Health::default().look(&store::Health::Good, (&[], &[]), &[], None, at(0));
         assert_eq!(told(&first), [("camwatch-store".to_owned(), false), (SELF_TEST.to_owned(), false)]);
     }
 
@@ -194,11 +216,11 @@ mod tests {
     fn a_self_test_that_failed_is_told_until_one_is_good() {
         let mut health = Health::default();
         let good = store::Health::Good;
-        health.look(&good, &[], &[], None, at(0));
-        let found = health.look(&good, &[], &[], Some("no rule is in force".to_owned()), at(1));
+        health.look(&good, (&[], &[]), &[], None, at(0));
+        let found = health.look(&good, (&[], &[]), &[], Some("no rule is in force".to_owned()), at(1));
         assert_eq!(told(&found), [(SELF_TEST.to_owned(), true)]);
         assert!(found[0].reason.contains("no rule is in force") && &*found[0].member == "camwatch self test");
-        assert_eq!(told(&health.look(&good, &[], &[], None, at(2))), [(SELF_TEST.to_owned(), false)]);
+        assert_eq!(told(&health.look(&good, (&[], &[]), &[], None, at(2))), [(SELF_TEST.to_owned(), false)]);
     }
 
     #[test]
@@ -207,10 +229,30 @@ mod tests {
         let sink = SinkStats { sink: "noc".to_owned(), failing_since: Some(at(0).0), ..SinkStats::default() };
         let away = InterfaceSnapshot { name: "eth1".to_owned(), up: false, ..InterfaceSnapshot::default() };
         let good = store::Health::Good;
-        health.look(&good, std::slice::from_ref(&sink), std::slice::from_ref(&away), None, at(1));
-        assert_eq!(health.look(&good, std::slice::from_ref(&sink), std::slice::from_ref(&away), None, at(30)), []);
-        let found = health.look(&good, std::slice::from_ref(&sink), std::slice::from_ref(&away), None, at(700));
+        health.look(&good, (std::slice::from_ref(&sink), &[]), std::slice::from_ref(&away), None, at(1));
+        assert_eq!(
+            health.look(&good, (std::slice::from_ref(&sink), &[]), std::slice::from_ref(&away), None, at(30)),
+            []
+        );
+        let found = health.look(&good, (std::slice::from_ref(&sink), &[]), std::slice::from_ref(&away), None, at(700));
         assert_eq!(told(&found), [("camwatch-capture".to_owned(), true), ("camwatch-sink".to_owned(), true)]);
         assert!(found[0].reason.contains("away") && &*found[1].member == "camwatch sink noc");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_sent_is_told_after_a_while_until_it_is() {
+        let mut health = Health::default();
+        let good = store::Health::Good;
+        let mut report = ReportStats { report: "weekly".to_owned(), sink: "mail".to_owned(), ..ReportStats::default() };
+        (report.failing_since, report.last_error) = (Some(at(0).0), Some("mail.example: no route".to_owned()));
+        let first = health.look(&good, (&[], std::slice::from_ref(&report)), &[], None, at(1));
+        assert!(told(&first).contains(&(REPORT.to_owned(), false)), "what fired before a restart may be sent now");
+        assert_eq!(health.look(&good, (&[], std::slice::from_ref(&report)), &[], None, at(599)), []);
+        let found = health.look(&good, (&[], std::slice::from_ref(&report)), &[], None, at(600));
+        assert_eq!(told(&found), [(REPORT.to_owned(), true)]);
+        assert!(found[0].reason.contains("no route") && &*found[0].member == "camwatch report weekly");
+        report.failing_since = None;
+        let ended = health.look(&good, (&[], std::slice::from_ref(&report)), &[], None, at(700));
+        assert_eq!(told(&ended), [(REPORT.to_owned(), false)]);
     }
 }

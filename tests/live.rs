@@ -50,6 +50,9 @@ fn a_replay_is_counted_as_the_file_is_and_configuration_is_read_anew() {
         assert_eq!(metric(&page, &format!("camwatch_ledger_left_out_total{{table=\"{table}\"}}")), 0);
     }
     assert_eq!(metric(&page, "camwatch_rules_left_out_total "), 0);
+    // And who asks for this is counted.
+    assert!(metric(&page, "camwatch_http_requests_total{code=\"200\",handler=\"/metrics\"}") > 0);
+    assert!(metric(&page, "camwatch_http_request_duration_seconds_count{handler=\"/readyz\"}") > 0);
     assert_eq!(metric(&page, "camwatch_alerts_left_out_total "), 0);
     promtool(&page[page.find("# ").unwrap()..]);
 

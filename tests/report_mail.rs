@@ -114,9 +114,18 @@ async fn a_report_is_sent_once_a_period_and_again_until_it_is_taken() {
     let reports = start(&config, &store);
     tokio::time::sleep(PACE.retry * 4).await;
     assert_eq!(store.reader().noted("report/daily").unwrap(), Some(0), "not taken, not remembered as sent");
+    let stats = reports.stats_view().snapshot().remove(0);
+    assert_eq!(
+        (stats.report.as_str(), stats.sink.as_str(), stats.sent, stats.last_success),
+        ("daily", "mail", 0, None)
+    );
+    assert!(stats.failed > 0 && stats.failing_since.is_some() && stats.last_error.is_some(), "{stats:?}");
     let _program = server.start().unwrap();
     eventually("it is sent again", || server.mails().len() == 2).await;
     eventually("that is remembered", || store.reader().noted("report/daily").unwrap() > Some(0)).await;
+    eventually("it is well", || reports.stats_view().snapshot()[0].failing_since.is_none()).await;
+    let well = reports.stats_view().snapshot().remove(0);
+    assert!(well.sent == 1 && well.failed >= stats.failed && well.last_error.is_none() && well.last_success.is_some());
     let id = |mail: &serde_json::Value| {
         let text = mail["text"].as_str().unwrap().to_owned();
         text.lines().find(|line| line.starts_with("Message-ID:")).unwrap().to_owned()

@@ -155,7 +155,7 @@ impl Daemon {
         let dispatcher = Dispatcher::start(config.all_sinks(), store.clone(), lookup.clone()).await?;
         let reports = Reports::start(Arc::new(config.clone()), geo.clone(), store.clone(), Pace::default());
         let gate = Arc::new(Gate::new(&config.http));
-        let live = Live::start(config, geo, analysis, store.clone(), sources);
+        let live = Live::start(config, geo, analysis, store.clone(), sources)?;
         let selftest = SelfTest::new(live.view(), live.analyser(), dispatcher.stats_view());
         let mut daemon = Self {
             path: path.to_owned(),
@@ -184,21 +184,24 @@ impl Daemon {
             Ok(())
         }));
         let (live, store, sinks) = (self.live.view(), self.store.clone(), self.dispatcher.stats_view());
+        let reports = self.reports.stats_view();
         let api = Api::new(
             live.clone(),
             self.live.analyser(),
             store.clone(),
             sinks.clone(),
+            reports.clone(),
             selftest.clone(),
             self.stop.subscribe(),
         );
         if let Some(listener) = listener {
-            let view = web::View { live, store, sinks, process, lockdown: self.lockdown.clone(), selftest };
+            let view = web::View { live, store, sinks, reports, process, lockdown: self.lockdown.clone(), selftest };
             let (gate, stop) = (self.gate.clone(), self.stop.subscribe());
             self.servers.push(tokio::spawn(web::serve(listener, view, api.clone(), gate, stop)));
         }
         if let Some(control) = control {
-            self.servers.push(tokio::spawn(control::serve(control, web::for_control(api), stopped(&self.stop))));
+            let stop = self.stop.subscribe();
+            self.servers.push(tokio::spawn(control::serve(control, web::for_control(api), stop)));
         }
     }
 
@@ -236,8 +239,9 @@ impl Daemon {
     async fn look_at_itself(&mut self) {
         let interfaces = self.live.view().snapshot().interfaces;
         let now = (SystemTime::now(), super::wall_clock());
+        let (sinks, reports) = (self.dispatcher.stats(), self.reports.stats_view().snapshot());
         let findings =
-            self.health.look(&self.store.health(), &self.dispatcher.stats(), &interfaces, self.selftest.trouble(), now);
+            self.health.look(&self.store.health(), (&sinks, &reports), &interfaces, self.selftest.trouble(), now);
         if !findings.is_empty()
             && let Err(error) = self.live.analyser().ask(|analysis| ((), analysis.note_own(findings))).await
         {
@@ -313,15 +317,6 @@ impl Daemon {
                 bail!("a thread ended early: this is a fault of camwatch; please report what the log says before it")
             }
         }
-    }
-}
-
-/// Done when the daemon stops.
-fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
-    let mut stop = stop.subscribe();
-    async move {
-        // Without a sender left, the daemon has stopped too.
-        let _: Result<_, _> = stop.wait_for(|stop| *stop).await;
     }
 }
 

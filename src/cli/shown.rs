@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::deliver::StatsView;
 use crate::pipeline::Analysis;
 use crate::pipeline::live::{Live, Sources};
+use crate::report::schedule::ReportsView;
 use crate::selftest::SelfTest;
 use crate::store::{Store, StoreOptions};
 use crate::web;
@@ -46,11 +47,19 @@ impl Shown {
             let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let address = listener.local_addr()?;
-            let live = Live::start(config, geo, analysis, store.clone(), Sources::none());
+            let live = Live::start(config, geo, analysis, store.clone(), Sources::none())?;
             let (stop, stopped) = watch::channel(false);
             let sinks = StatsView::default();
             let selftest = SelfTest::new(live.view(), live.analyser(), sinks.clone());
-            let api = Api::new(live.view(), live.analyser(), store.clone(), sinks, selftest, stopped.clone());
+            let api = Api::new(
+                live.view(),
+                live.analyser(),
+                store.clone(),
+                sinks,
+                ReportsView::default(),
+                selftest,
+                stopped.clone(),
+            );
             let server = tokio::spawn(web::serve_reading(listener, api, stopped));
             eprintln!("camwatch: shown at http://{address}/ until Ctrl-C");
             tokio::select! {

@@ -140,5 +140,13 @@ pub(super) const DECODING: Room = Room {
             "How often there was no room to watch a camera that showed itself by what it said.",
             |s, v| each(s, v, |i| i.front.track.learned_left_out),
         ),
+        counter(
+            "camwatch_shown_left_out_total",
+            "events",
+            &[],
+            "How often there was no room to tell other capture threads that a device is a camera or a router.",
+            |s, v| v(&[], s.shown_left_out as f64),
+        )
+        .note("each of them sees it by itself, or not"),
     ],
 };

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::snapshot::Snapshot;
 use super::{Room, Values, counter, gauge, histogram};
 use crate::deliver::SinkStats;
+use crate::report::schedule::ReportStats;
 
 fn each_sink(snapshot: &Snapshot, values: &mut Values<'_>, value: fn(&SinkStats) -> f64) {
     for sink in &snapshot.sinks {
@@ -77,6 +78,37 @@ pub(super) const ROOM: Room = Room {
             &[],
             "Transitions given up for a sink that did not take them for too long.",
             |s, v| v(&[], s.store.expired as f64),
+        ),
+        counter(
+            "camwatch_report_sent_total",
+            "mails",
+            &["report"],
+            "Scheduled reports that the mail server took.",
+            |s, v| s.reports.iter().for_each(|report| v(&[&report.report], report.sent as f64)),
+        ),
+        counter(
+            "camwatch_report_failures_total",
+            "tries",
+            &["report"],
+            "Tries to send a scheduled report that failed.",
+            |s, v| s.reports.iter().for_each(|report| v(&[&report.report], report.failed as f64)),
+        ),
+        gauge(
+            "camwatch_report_failing",
+            "1",
+            &["report"],
+            "Whether a scheduled report is due that could not be sent yet.",
+            |s, v| {
+                let failing = |report: &ReportStats| f64::from(u8::from(report.failing_since.is_some()));
+                s.reports.iter().for_each(|report| v(&[&report.report], failing(report)));
+            },
+        ),
+        gauge(
+            "camwatch_report_last_success_timestamp_seconds",
+            "seconds",
+            &["report"],
+            "When a scheduled report was last sent; 0 for not since the start.",
+            |s, v| s.reports.iter().for_each(|report| v(&[&report.report], unix_s(report.last_success))),
         ),
         gauge("camwatch_store_writable", "1", &[], "Whether the database can be written.", |s, v| {
             v(&[], f64::from(u8::from(s.store.writable)));

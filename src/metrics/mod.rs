@@ -7,6 +7,7 @@ mod alerts;
 mod cameras;
 mod capture;
 mod document;
+mod http;
 mod keeping;
 mod process;
 mod selftest;
@@ -19,6 +20,7 @@ use prometheus::{CounterVec, GaugeVec, Opts, Registry, TextEncoder};
 use crate::latency::Latency;
 
 pub use document::document;
+pub use http::HttpFigures;
 pub use process::Process;
 pub use snapshot::{Analysed, InterfaceSnapshot, Snapshot};
 pub use survey::Looker;
@@ -35,7 +37,7 @@ pub struct Room {
 }
 
 /// Every family, by room, in the order in which the data meets the rooms.
-pub const ROOMS: [Room; 9] = [
+pub const ROOMS: [Room; 10] = [
     process::ROOM,
     capture::ROOM,
     capture::DECODING,
@@ -45,6 +47,7 @@ pub const ROOMS: [Room; 9] = [
     alerts::ROOM,
     keeping::ROOM,
     selftest::ROOM,
+    http::ROOM,
 ];
 
 /// Every family.
@@ -253,6 +256,9 @@ mod tests {
             "question",
             "sink",
             "guard",
+            "report",
+            "handler",
+            "code",
         ];
         for family in families() {
             assert!(family.labels.iter().all(|label| known.contains(label)), "{}: {:?}", family.name, family.labels);

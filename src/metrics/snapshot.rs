@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::http::HttpFigures;
 use super::process::ProcessFigures;
 use super::survey::Survey;
 use crate::analyse::beat::Level;
@@ -14,6 +15,7 @@ use crate::geo::SourceInfo;
 use crate::latency::Latency;
 use crate::lockdown::Lockdown;
 use crate::pipeline::{Analysis, FrontStats};
+use crate::report::schedule::ReportStats;
 use crate::rules::Severity;
 use crate::source::LiveStats;
 use crate::store::{Store, StoreStats};
@@ -61,10 +63,14 @@ pub struct Snapshot {
     pub interfaces: Vec<InterfaceSnapshot>,
     /// Events lost between capture and analysis.
     pub lost_events: u64,
+    /// How often there was no room for what one capture thread saw and others need to know.
+    pub shown_left_out: u64,
     /// The analyser's counters.
     pub analysed: Arc<Analysed>,
     /// Each sink.
     pub sinks: Vec<SinkStats>,
+    /// Each scheduled report.
+    pub reports: Vec<ReportStats>,
     pub(super) store: StoreStats,
     /// The process, where it can be read.
     pub process: Option<ProcessFigures>,
@@ -72,6 +78,8 @@ pub struct Snapshot {
     pub lockdown: Option<Lockdown>,
     /// Self tests, where there is a daemon that makes them.
     pub selftest: Option<crate::selftest::Figures>,
+    /// What was asked by HTTP, where there is somebody who answers.
+    pub http: Option<HttpFigures>,
 }
 
 impl Snapshot {

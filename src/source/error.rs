@@ -217,6 +217,17 @@ pub enum LiveError {
         /// What libpcap says.
         what: String,
     },
+    /// The kernel gives no thread to work with.
+    #[error(
+        "no thread `{thread}` can be started: {what}: allow camwatch more tasks (TasksMax= of its unit, ulimit -u) or \
+         memory, or set fewer `workers`"
+    )]
+    NoThread {
+        /// Its name.
+        thread: String,
+        /// What the kernel says.
+        what: String,
+    },
     /// Anything else.
     #[error("cannot capture on `{interface}`: {what}")]
     Other {

@@ -2,9 +2,15 @@
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tracing::debug;
+
+use super::serve::{ACCEPT_AGAIN, HEAD, MAX_CONNECTIONS, connection, end, stopped};
 
 /// The socket cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +37,7 @@ struct SocketFile(PathBuf);
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::debug!(%error, "the control socket is not removed");
+            debug!(%error, "the control socket is not removed");
         }
     }
 }
@@ -54,14 +60,70 @@ pub async fn bind(path: &Path) -> Result<Control, ControlError> {
     Ok(Control { listener, file: SocketFile(path.to_owned()) })
 }
 
-/// Serves until `stopped` is done.
-pub async fn serve(
+/// Serves until `stop` becomes true, with the bounds that HTTP has: who asks nothing is not waited for.
+pub async fn serve(control: Control, router: Router, stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    serve_within(HEAD, control, router, stop).await
+}
+
+async fn serve_within(
+    head: Duration,
     control: Control,
     router: Router,
-    stopped: impl Future<Output = ()> + Send + 'static,
+    mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let Control { listener, file } = control;
-    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
-    drop(file);
-    served
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = stopped(&mut stop) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match (accepted, places.clone().try_acquire_owned()) {
+            (Ok((stream, _)), Ok(place)) => {
+                let (router, stop) = (router.clone(), stop.clone());
+                tokio::spawn(async move {
+                    connection(stream, router, None, head, stop).await;
+                    drop(place);
+                });
+            }
+            (Ok(_), Err(_)) => debug!("too many connections to the control socket"),
+            (Err(error), _) => {
+                debug!(%error, "no connection is accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+    drop((listener, file));
+    end(&places).await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_nothing_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let control = bind(&path).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let router = Router::new().route("/", get(async || "here"));
+        let server = tokio::spawn(serve_within(Duration::from_millis(200), control, router, stopped));
+        let mut silent = UnixStream::connect(&path).await.unwrap();
+        silent.write_all(b"GET / HT").await.unwrap();
+        let mut asking = UnixStream::connect(&path).await.unwrap();
+        asking.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("here"), "{answer}");
+        let closed = tokio::time::timeout(Duration::from_secs(5), silent.read_to_end(&mut Vec::new())).await;
+        assert!(closed.is_ok(), "it still waits");
+        stop.send_replace(true);
+        server.await.unwrap().unwrap();
+        assert!(!path.exists());
+    }
 }

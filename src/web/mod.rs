@@ -14,10 +14,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::api::Api;
+use self::requests::Requests;
 use crate::deliver::StatsView;
 use crate::lockdown::Lockdown;
 use crate::metrics::{Process, Snapshot};
 use crate::pipeline::live;
+use crate::report::schedule::ReportsView;
 use crate::selftest::SelfTest;
 use crate::store::Store;
 
@@ -27,6 +29,7 @@ pub mod control;
 mod gate;
 mod guard;
 mod pages;
+mod requests;
 mod serve;
 
 pub use crate::access::Role;
@@ -42,6 +45,8 @@ pub struct View {
     pub store: Store,
     /// The sinks.
     pub sinks: StatsView,
+    /// Scheduled reports.
+    pub reports: ReportsView,
     /// The process, where it can be read.
     pub process: Option<Arc<Process>>,
     /// What guards the process.
@@ -55,6 +60,7 @@ impl View {
         let mut snapshot = self.live.snapshot();
         snapshot.take_store(&self.store);
         snapshot.sinks = self.sinks.snapshot();
+        snapshot.reports = self.reports.snapshot();
         snapshot.lockdown = Some(self.lockdown.clone());
         snapshot.selftest = Some(self.selftest.figures());
         snapshot.process = self.process.as_ref().and_then(|process| process.figures());
@@ -93,14 +99,17 @@ pub async fn serve(
     gate: Arc<Gate>,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
+    let requests = Requests::default();
+    let figures = requests.clone();
     let router = Router::new()
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(async move |State(view): State<View>| metrics(&view, &figures)))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .with_state(view)
         .merge(api::router(api))
         .merge(pages::router())
-        .layer(middleware::from_fn_with_state(gate.clone(), gate::pass));
+        .layer(middleware::from_fn_with_state(gate.clone(), gate::pass))
+        .layer(middleware::from_fn_with_state(requests, requests::count));
     let (served, ()) = tokio::join!(serve::serve(listener, router, gate.clone(), stop.clone()), gate.watch(stop));
     served
 }
@@ -123,8 +132,10 @@ pub fn for_control(api: Api) -> Router {
     api::router(api).layer(middleware::from_fn(controls))
 }
 
-async fn metrics(State(view): State<View>) -> Response {
-    match view.snapshot().exposition() {
+fn metrics(view: &View, requests: &Requests) -> Response {
+    let mut snapshot = view.snapshot();
+    snapshot.http = Some(requests.figures());
+    match snapshot.exposition() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

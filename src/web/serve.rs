@@ -21,13 +21,13 @@ use tracing::{debug, warn};
 use super::gate::{Gate, Peer};
 
 /// Connections at the same time.
-const MAX_CONNECTIONS: usize = 512;
+pub(super) const MAX_CONNECTIONS: usize = 512;
 /// And of one address beyond loopback, where a proxy may stand for many.
 const MAX_OF_ONE: u32 = 64;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the head of a request may take, and a connection may rest between two.
-const HEAD: Duration = Duration::from_secs(15);
+pub(super) const HEAD: Duration = Duration::from_secs(15);
 /// Bytes that are read ahead of one connection.
 const BUFFER: usize = 64 << 10;
 /// Headers of one request.
@@ -35,7 +35,7 @@ const MAX_HEADERS: usize = 64;
 /// What is under way at the end may take so long.
 const LAST: Duration = Duration::from_secs(5);
 /// When no connection can be accepted, as when files are used up, it is tried again after this long.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
 /// How many connections each address has.
 #[derive(Default)]
@@ -102,21 +102,25 @@ pub(super) async fn serve(
         };
         let (router, tls, stop) = (router.clone(), gate.tls(), stop.clone());
         tokio::spawn(async move {
-            let peer = Peer { address: client };
+            let peer = Some(Peer { address: client });
             match tls {
                 Some(tls) => encrypted(stream, TlsAcceptor::from(tls), address, router, peer, stop).await,
-                None => connection(stream, router, peer, stop).await,
+                None => connection(stream, router, peer, HEAD, stop).await,
             }
             drop((place, counted));
         });
     }
     drop(listener);
-    // Everyone who is under way has a place.
+    end(&places).await;
+    Ok(())
+}
+
+/// Waits for those who are under way, each of whom has a place; not for long.
+pub(super) async fn end(places: &Semaphore) {
     let all = places.acquire_many(MAX_CONNECTIONS as u32);
     if tokio::time::timeout(LAST, all).await.is_err() {
         warn!("some connections were cut off at the end");
     }
-    Ok(())
 }
 
 /// Done when camwatch stops.
@@ -130,28 +134,37 @@ async fn encrypted(
     acceptor: TlsAcceptor,
     address: SocketAddr,
     router: Router,
-    peer: Peer,
+    peer: Option<Peer>,
     stop: watch::Receiver<bool>,
 ) {
     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, router, peer, stop).await,
+        Ok(Ok(stream)) => connection(stream, router, peer, HEAD, stop).await,
         Ok(Err(error)) => debug!(%address, %error, "no TLS connection"),
         Err(_) => debug!(%address, "the handshake took too long"),
     }
 }
 
-async fn connection<S>(stream: S, router: Router, peer: Peer, mut stop: watch::Receiver<bool>)
-where
+/// Serves one connection; `peer` is who is at its other end, where that is an address. The head of a request may take as long as
+/// `head`.
+pub(super) async fn connection<S>(
+    stream: S,
+    router: Router,
+    peer: Option<Peer>,
+    head: Duration,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = router.map_request(move |request: axum::http::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         request
     });
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     let mut http1 = builder.http1();
-    http1.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER).max_headers(MAX_HEADERS);
+    http1.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(BUFFER).max_headers(MAX_HEADERS);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {

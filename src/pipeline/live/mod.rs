@@ -16,7 +16,7 @@ mod turns;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use tracing::{error, info, warn};
 
@@ -64,14 +64,21 @@ impl View {
             }
         }
         snapshot.lost_events = self.0.lost_events.load(Ordering::Relaxed);
+        snapshot.shown_left_out = self.0.shown.left_out();
         snapshot
     }
 }
 
 impl Live {
     /// Starts; the analysis goes on where it stands, and what it tells is kept by `store`. `sources` were opened for the
-    /// same configuration.
-    pub fn start(config: Config, geo: Arc<Geo>, analysis: Analysis, store: Store, sources: Sources) -> Self {
+    /// same configuration. Fails where the kernel gives no thread for one of them; those that were started end.
+    pub fn start(
+        config: Config,
+        geo: Arc<Geo>,
+        analysis: Analysis,
+        store: Store,
+        sources: Sources,
+    ) -> Result<Self, LiveError> {
         let config = Arc::new(config);
         let Sources(sources) = sources;
         let workers: Vec<InterfaceSnapshot> = sources
@@ -88,21 +95,24 @@ impl Live {
         let (sender, receiver) = sync_channel(QUEUE);
         let analyser = {
             let (shared, config, thread) = (shared.clone(), config.clone(), sources.len());
-            spawn("analyser".to_owned(), move || {
+            spawn(thread::Builder::new(), "analyser".to_owned(), move || {
                 analyser::analyse(analysis, &receiver, (&shared, thread), &config, geo, &store);
-            })
+            })?
         };
         let captures = sources
             .into_iter()
             .enumerate()
             .map(|(number, opened)| {
                 let (shared, sender, config) = (shared.clone(), sender.clone(), config.clone());
-                spawn(format!("capture-{number}"), move || Capture::new(number, opened, shared, sender, config).run())
+                let run = move || Capture::new(number, opened, shared, sender, config).run();
+                spawn(thread::Builder::new(), format!("capture-{number}"), run)
             })
-            .collect();
+            .collect::<Result<_, _>>()
+            // The analyser ends with the last of them.
+            .inspect_err(|_| shared.stop.store(true, Ordering::Release))?;
         let (interfaces, workers) = (config.capture.interfaces.join(", "), config.capture.workers);
         info!(interfaces, workers, "capturing");
-        Self { shared, sender, captures, analyser }
+        Ok(Self { shared, sender, captures, analyser })
     }
 
     /// For metrics and health.
@@ -168,7 +178,23 @@ impl Live {
 }
 
 /// A thread under a name that `top -H` shows.
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    let named = std::thread::Builder::new().name(name);
-    named.spawn(run).unwrap_or_else(|error| panic!("the kernel gives no thread: {error}"))
+fn spawn(
+    builder: thread::Builder,
+    name: String,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, LiveError> {
+    let spawned = builder.name(name.clone()).spawn(run);
+    spawned.map_err(|error| LiveError::NoThread { thread: name, what: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_gives_no_thread_is_told_with_the_way_out() {
+        let too_large = thread::Builder::new().stack_size(usize::MAX / 4);
+        let error = spawn(too_large, "capture-3".to_owned(), || {}).unwrap_err().to_string();
+        assert!(error.contains("`capture-3`") && error.contains("TasksMax"), "{error}");
+    }
 }

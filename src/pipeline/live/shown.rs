@@ -1,6 +1,6 @@
 //! What one capture thread saw that others need to know, such as that a device is a camera.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ahash::AHashSet;
@@ -15,6 +15,7 @@ const MAX_SHOWN: usize = 65_536;
 pub(super) struct Book {
     known: Mutex<(AHashSet<Shown>, Vec<Shown>)>,
     length: AtomicUsize,
+    left_out: AtomicU64,
 }
 
 impl Book {
@@ -23,8 +24,12 @@ impl Book {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (set, list) = &mut *known;
         for shown in shown {
-            if list.len() < MAX_SHOWN && set.insert(shown) {
-                list.push(shown);
+            if list.len() < MAX_SHOWN {
+                if set.insert(shown) {
+                    list.push(shown);
+                }
+            } else if !set.contains(&shown) {
+                self.left_out.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.length.store(list.len(), Ordering::Release);
@@ -39,6 +44,11 @@ impl Book {
         let new = known.1.get(*read..).unwrap_or_default().to_vec();
         *read = known.1.len();
         new
+    }
+
+    /// How often there was no room for what was told.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
     }
 }
 
@@ -68,5 +78,8 @@ mod tests {
         assert!(book.since(&mut one).is_empty());
         book.tell((0..100_000).map(shown));
         assert!(book.since(&mut one).len() < MAX_SHOWN);
+        assert_eq!(book.left_out(), 100_000 - MAX_SHOWN as u64);
+        book.tell([shown(1)].into_iter());
+        assert_eq!(book.left_out(), 100_000 - MAX_SHOWN as u64, "what is there needs no room");
     }
 }

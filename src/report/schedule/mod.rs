@@ -1,6 +1,7 @@
 //! Reports that are sent by themselves: `[[report]]`. When one is due, of which period, and by which sink.
 
 mod post;
+mod stats;
 
 use jiff::Span;
 use jiff::civil::{Date, Time, Weekday};
@@ -12,6 +13,7 @@ use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
 
 pub use post::{Pace, Reports};
+pub use stats::{ReportStats, ReportsView};
 
 /// Reports that are declared at most.
 const MOST: usize = 32;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::{Due, Schedule};
+use super::{Due, ReportsView, Schedule};
 use crate::config::Config;
 use crate::deliver::{Letter, LetterFile};
 use crate::geo::Geo;
@@ -48,6 +48,7 @@ type Inputs = (Arc<Config>, Arc<Geo>);
 /// The task. It ends when this is stopped or let go of.
 pub struct Reports {
     inputs: watch::Sender<Inputs>,
+    stats: ReportsView,
     task: JoinHandle<()>,
 }
 
@@ -55,13 +56,28 @@ impl Reports {
     /// Starts within a tokio runtime. A report is sent once for each period, over restarts too; of those that were missed
     /// while nothing ran, the last.
     pub fn start(config: Arc<Config>, geo: Arc<Geo>, store: Store, pace: Pace) -> Self {
+        let stats = ReportsView::default();
+        stats.set_reports(&config.reports);
         let inputs = watch::Sender::new((config, geo));
-        let task = Task { inputs: inputs.subscribe(), store, pace, failed: BTreeMap::new(), sent: BTreeMap::new() };
-        Self { inputs, task: tokio::spawn(task.run()) }
+        let task = Task {
+            inputs: inputs.subscribe(),
+            stats: stats.clone(),
+            store,
+            pace,
+            failed: BTreeMap::new(),
+            sent: BTreeMap::new(),
+        };
+        Self { inputs, stats, task: tokio::spawn(task.run()) }
+    }
+
+    /// How each of them does.
+    pub fn stats_view(&self) -> ReportsView {
+        self.stats.clone()
     }
 
     /// These schedules are in force from now on.
     pub fn reconfigure(&self, config: Arc<Config>, geo: Arc<Geo>) {
+        self.stats.set_reports(&config.reports);
         self.inputs.send_replace((config, geo));
     }
 
@@ -87,6 +103,7 @@ struct Failed {
 
 struct Task {
     inputs: watch::Receiver<Inputs>,
+    stats: ReportsView,
     store: Store,
     pace: Pace,
     failed: BTreeMap<String, Failed>,
@@ -134,11 +151,13 @@ impl Task {
         match self.send_once(schedule, due, inputs).await {
             Ok(()) => {
                 self.failed.remove(&schedule.name);
+                self.stats.note_well(&schedule.name);
             }
             Err(error) => {
                 let times = failed.map_or(1, |failed| failed.times.saturating_add(1));
                 let wait = self.pace.retry.saturating_mul(1 << (times - 1).min(16)).min(self.pace.retry_max);
                 warn!(report = schedule.name, times, wait_s = wait.as_secs(), "not sent, and tried again: {error}");
+                self.stats.note_failed(&schedule.name, error.to_string());
                 let again = tokio::time::Instant::now() + wait;
                 self.failed.insert(schedule.name.clone(), Failed { to: due.to, times, again });
             }
@@ -164,6 +183,7 @@ impl Task {
         let letter = blocking(move || letter(&store, &wanted, due, &config, &geo)).await?;
         sink.post(&letter).await.map_err(PostError::NotTaken)?;
         self.sent.insert(schedule.name.clone(), due.to);
+        self.stats.note_sent(&schedule.name);
         let files: Vec<String> =
             letter.files.iter().map(|file| format!("{} ({} bytes)", file.name, file.bytes.len())).collect();
         info!(report = schedule.name, sink = schedule.sink, "sent: {}", letter.subject);

@@ -32,6 +32,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::board::Boards;
 use crate::deliver::StatsView;
 use crate::pipeline::live::{self, Analyser};
+use crate::report::schedule::ReportsView;
 use crate::selftest::SelfTest;
 use crate::store::{AuditRow, Store, StoreError};
 use crate::time::Timestamp;
@@ -60,6 +61,8 @@ pub struct Api {
     pub store: Store,
     /// The sinks.
     pub sinks: StatsView,
+    /// Scheduled reports.
+    pub reports: ReportsView,
     /// Makes self tests.
     pub selftest: SelfTest,
     /// When camwatch was started.
@@ -77,11 +80,12 @@ impl Api {
         analyser: Analyser,
         store: Store,
         sinks: StatsView,
+        reports: ReportsView,
         selftest: SelfTest,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (boards, listeners) = (Boards::new(analyser.clone()), Arc::new(Semaphore::new(MAX_LISTENERS)));
-        Self { live, analyser, boards, store, sinks, selftest, started: now(), listeners, stop }
+        Self { live, analyser, boards, store, sinks, reports, selftest, started: now(), listeners, stop }
     }
 }
 

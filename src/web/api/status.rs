@@ -30,6 +30,7 @@ pub(super) struct Status {
     tables: Vec<TableStatus>,
     store: StoreStatus,
     sinks: Vec<SinkStatus>,
+    reports: Vec<ReportStatus>,
     geo: GeoStatus,
     /// Rules in force.
     rules: u64,
@@ -78,6 +79,18 @@ struct SinkStatus {
     ok: bool,
     /// Transitions of alerts that it has still to deliver.
     waiting: u64,
+    last_success: Option<Timestamp>,
+    trouble: Option<String>,
+}
+
+/// A scheduled report.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ReportStatus {
+    name: String,
+    /// By which sink it is sent.
+    sink: String,
+    /// None is due that could not be sent.
+    ok: bool,
     last_success: Option<Timestamp>,
     trouble: Option<String>,
 }
@@ -188,6 +201,13 @@ pub(super) async fn status(Shared(api): Shared<Api>) -> Result<Json<Status>, Fai
         kind: sink.kind,
         name: sink.sink,
     });
+    let reports = api.reports.snapshot().into_iter().map(|report| ReportStatus {
+        ok: report.failing_since.is_none(),
+        last_success: report.last_success.and_then(moment),
+        trouble: report.last_error,
+        sink: report.sink,
+        name: report.report,
+    });
     let stats = api.store.stats();
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
@@ -205,6 +225,7 @@ pub(super) async fn status(Shared(api): Shared<Api>) -> Result<Json<Status>, Fai
             oldest_hour: oldest.map(start_of),
         },
         sinks: sinks.collect(),
+        reports: reports.collect(),
         geo: GeoStatus { sources: known.sources },
         rules: known.rules,
         coverage_share_24h: (all > 0).then(|| seen as f64 / all as f64),

@@ -45,7 +45,8 @@ function System() {
           ]} /><//>
         </div>
       </div>
-      <${Panel} title="Where alerts go"><${Sinks} rows=${status.sinks} /><//>`}
+      <${Panel} title="Where alerts go"><${Sinks} rows=${status.sinks} /><//>
+      ${status.reports.length > 0 && html`<${Panel} title="Scheduled reports"><${Reports} rows=${status.reports} /><//>`}`}
   <//>`;
 }
 
@@ -85,6 +86,14 @@ const Sinks = ({ rows }) =>
     { key: "ok", label: "State", cell: (row) => html`<${Health} ok=${row.ok} />` },
     { key: "waiting", label: "Waiting", numeric: true, cell: (row) => number(row.waiting) },
     { key: "last", label: "Delivered last", numeric: true, cell: (row) => html`<${When} at=${row.last_success} />` },
+    { key: "trouble", label: "Trouble", class: "wide-cell", cell: (row) => row.trouble ?? html`<span class="muted">–</span>` },
+  ]} />`;
+
+const Reports = ({ rows }) =>
+  html`<${Table} caption="Scheduled reports" rows=${rows} keyOf=${(row) => row.name} columns=${[
+    { key: "name", label: "Report", cell: (row) => html`${row.name}<span class="beneath">by ${row.sink}</span>` },
+    { key: "ok", label: "State", cell: (row) => html`<${Health} ok=${row.ok} />` },
+    { key: "last", label: "Sent last", numeric: true, cell: (row) => html`<${When} at=${row.last_success} />` },
     { key: "trouble", label: "Trouble", class: "wide-cell", cell: (row) => row.trouble ?? html`<span class="muted">–</span>` },
   ]} />`;
 
