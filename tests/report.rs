@@ -9,7 +9,7 @@ use camwatch::alert::{Acknowledgement, Alert, State, Told, Transition};
 use camwatch::analyse::Counts;
 use camwatch::geo::Class;
 use camwatch::rules::Severity;
-use camwatch::store::checkpoint::{Checkpoint, CoverageRow, Destination, DeviceRow, HourRow};
+use camwatch::store::checkpoint::{Checkpoint, CoverageRow, Destination, DeviceRow, HiddenRow, HourRow};
 use camwatch::store::{AuditRow, Store, StoreOptions, SuppressionRow};
 use camwatch::time::Timestamp;
 use support::frames::{CAMERA_ADDRESS, Frames, Way, client_hello};
@@ -199,6 +199,12 @@ fn kept(folder: &Path) -> (Store, PathBuf) {
         camera: camera.to_owned(),
         state: state.to_owned(),
     };
+    let hidden = |hour: i64, alerts: u64| HiddenRow {
+        hour: START + hour,
+        exception: "trial".to_owned(),
+        findings: alerts,
+        alerts,
+    };
     let mut coverage = Vec::new();
     for number in 0..6 {
         let down = (3..5).contains(&number);
@@ -231,6 +237,8 @@ fn kept(folder: &Path) -> (Store, PathBuf) {
         ],
         devices: vec![device("gate", "10.0.0.1"), device("quiet", "10.0.0.2"), device("porch", "10.0.0.3")],
         coverage,
+        // Before it was made there was another of that name; the last is after the period.
+        hidden: [(0, 40), (1, 2), (2, 1), (9, 80)].map(|(hour, alerts)| hidden(hour, alerts)).into(),
     });
     let alert = Alert {
         id: "overseas-rate/gate".to_owned(),
@@ -307,7 +315,7 @@ fn what_a_daemon_keeps_is_told_while_it_keeps_it() {
         "hall, annex",
         "Taken on by anna on",
         ": blocked &#38; told.",
-        "trial change 4711 networks@council.example 1 January 2030, 00:00 bert,",
+        "trial change 4711 networks@council.example 1 January 2030, 00:00 bert, 15 January 2027, 09:00 3\n",
         "Inside the network – – 77 –",
         "quiet (10.0.0.2), town hall: 4 of 8 hours",
         "porch (10.0.0.3), town hall: hours not on record",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::About;
 use crate::analyse::Ledger;
+use crate::device::hours::hour_of;
 use crate::rules::{Suppression, SuppressionSpec};
 use crate::settings::Problem;
 use crate::time::Timestamp;
@@ -48,6 +49,15 @@ pub struct Hidden {
     pub last: Option<Timestamp>,
 }
 
+/// What one exception began to hide in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HiddenCounts {
+    /// Findings.
+    pub findings: u64,
+    /// Alerts of which it kept back at least a part.
+    pub alerts: u64,
+}
+
 /// An exception as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SuppressionEntry {
@@ -79,6 +89,9 @@ pub(super) struct Exceptions {
     configured: Vec<Suppression>,
     made: Vec<Made>,
     hidden: BTreeMap<Arc<str>, Hidden>,
+    /// The same by the hour, of exceptions that are no more too, since it was last taken: only once somebody takes it.
+    #[serde(skip)]
+    by_hour: Option<BTreeMap<(i64, Arc<str>), HiddenCounts>>,
     /// They are others than when it was last asked.
     #[serde(skip)]
     changed: bool,
@@ -185,6 +198,16 @@ impl Exceptions {
         hidden.findings += 1;
         hidden.alerts += u64::from(first);
         hidden.last = hidden.last.max(Some(now));
+        if let Some(by_hour) = &mut self.by_hour {
+            let counts = by_hour.entry((hour_of(now), name.clone())).or_default();
+            counts.findings += 1;
+            counts.alerts += u64::from(first);
+        }
+    }
+
+    /// What was hidden by the hour since this was last asked; counted from the first time on.
+    pub(super) fn take_by_hour(&mut self) -> BTreeMap<(i64, Arc<str>), HiddenCounts> {
+        self.by_hour.replace(BTreeMap::new()).unwrap_or_default()
     }
 
     pub(super) fn entries(&self, now: Timestamp) -> Vec<SuppressionEntry> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::exceptions::Exceptions;
+use super::exceptions::{Exceptions, HiddenCounts};
 use super::live::{Key, Live, Member, RuleGone, Shown};
 use super::packed::Packed;
 use super::room::{Room, push};
@@ -409,6 +409,11 @@ impl Alerts {
     /// Every exception, with what it has hidden.
     pub fn suppressions(&self, now: Timestamp) -> Vec<SuppressionEntry> {
         self.exceptions.entries(now)
+    }
+
+    /// What each exception began to hide, by the hour, since this was last asked; counted from the first time on.
+    pub fn take_hidden(&mut self) -> BTreeMap<(i64, Arc<str>), HiddenCounts> {
+        self.exceptions.take_by_hour()
     }
 
     /// The exceptions that were made while camwatch ran.

@@ -21,7 +21,7 @@ mod told;
 
 pub use acknowledge::AcknowledgeError;
 pub use due::Again;
-pub use exceptions::{Hidden, SuppressError, SuppressionEntry};
+pub use exceptions::{Hidden, HiddenCounts, SuppressError, SuppressionEntry};
 pub use finding::{About, Called, Finding, GroupKey, GroupKind};
 pub use life::Alerts;
 pub use live::RuleGone;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::Analysis;
-use crate::alert::Transition;
+use crate::alert::{Alerts, Transition};
 use crate::analyse::{HourCounted, Ledger};
 use crate::config::Config;
 use crate::geo::Geo;
@@ -18,7 +18,7 @@ use crate::report::inventory::device_entry;
 use crate::saved::{FORMAT, Piece, Pieces, encode};
 use crate::store::{
     self,
-    checkpoint::{Checkpoint, CoverageRow, Destination, DeviceRow, HourRow, Row},
+    checkpoint::{Checkpoint, CoverageRow, Destination, DeviceRow, HiddenRow, HourRow, Row},
 };
 use crate::time::Timestamp;
 
@@ -90,6 +90,12 @@ impl Analysis {
         pieces.push(Piece { part: SUMS, key: Vec::new(), bytes: Some(encode(&Sums { now: self.now })) });
         let (hours, over) = self.ledger.take_hours();
         let news = self.ledger.take_news(MAX_DEVICES);
+        let hidden = self.alerts.take_hidden().into_iter().map(|((hour, exception), counts)| HiddenRow {
+            hour,
+            exception: exception.to_string(),
+            findings: counts.findings,
+            alerts: counts.alerts,
+        });
         let device = |id| {
             let (first, last) = self.ledger.inventory().device(id).map(|device| (device.first, device.last))?;
             let (id, document) = device_entry(id, &self.ledger)?;
@@ -103,6 +109,7 @@ impl Analysis {
             hours: hours.into_iter().filter_map(|hour| hour_row(hour, &self.ledger)).collect(),
             devices: news.into_iter().filter_map(device).collect(),
             coverage: over.into_iter().flat_map(|hour| coverage_of(hour, &self.ledger)).collect(),
+            hidden: hidden.collect(),
         }
     }
 
@@ -133,7 +140,10 @@ impl Analysis {
         for rule in analysis.engine.restore(&mut pieces) {
             info!(%rule, "the rule is not there any more in the words that it had: what it counted is let go");
         }
-        analysis.put_back(pieces.take_one(ALERTS).unwrap_or_default(), later);
+        let mut alerts: Alerts = pieces.take_one(ALERTS).unwrap_or_default();
+        // What is hidden from now on is to be in the next checkpoint.
+        alerts.take_hidden();
+        analysis.put_back(alerts, later);
         if let Some(sums) = pieces.take_one::<Sums>(SUMS) {
             analysis.now = sums.now;
         }

@@ -35,6 +35,8 @@ pub struct Checkpoint {
     pub devices: Vec<DeviceRow>,
     /// Hours of which it became known, or changed, whether a camera could be observed.
     pub coverage: Vec<CoverageRow>,
+    /// What was added to what exceptions kept back.
+    pub hidden: Vec<HiddenRow>,
 }
 
 /// An opaque piece of the analyser's state.
@@ -128,6 +130,27 @@ pub struct CoverageRow {
     pub state: String,
 }
 
+/// What an exception began to keep back in an hour: to be added to what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HiddenRow {
+    /// Whole hours since 1970, of capture time.
+    pub hour: i64,
+    /// The exception's name.
+    pub exception: String,
+    /// Findings.
+    pub findings: u64,
+    /// Alerts of which it kept back at least a part.
+    pub alerts: u64,
+}
+
+impl HiddenRow {
+    /// Adds what came later to the same exception and hour.
+    fn add(&mut self, later: &Self) {
+        self.findings += later.findings;
+        self.alerts += later.alerts;
+    }
+}
+
 impl HourRow {
     /// Adds what came later to the same camera, destination and hour.
     pub fn add(&mut self, later: Self) {
@@ -168,6 +191,7 @@ impl Checkpoint {
         lay_over(&mut self.hours, later.hours, |row| (row.hour, row.camera.clone(), row.destination), HourRow::add);
         lay_over(&mut self.devices, later.devices, |row| row.id.clone(), |row, later| *row = later);
         lay_over(&mut self.coverage, later.coverage, |row| (row.hour, row.camera.clone()), |row, later| *row = later);
+        lay_over(&mut self.hidden, later.hidden, |row| (row.hour, row.exception.clone()), |row, later| row.add(&later));
         self
     }
 
@@ -177,7 +201,7 @@ impl Checkpoint {
         let hours = self.hours.iter().map(|row| 400 + row.names.iter().map(String::len).sum::<usize>());
         // A document of JSON takes several times its length in memory.
         let devices = self.devices.iter().map(|_| 8192);
-        rows.chain(hours).chain(devices).sum::<usize>() + self.coverage.len() * 96
+        rows.chain(hours).chain(devices).sum::<usize>() + (self.coverage.len() + self.hidden.len()) * 96
     }
 }
 
@@ -230,5 +254,13 @@ mod tests {
         let both = earlier.then(whole);
         assert!(both.whole);
         assert_eq!(both.rows, [row(9, Some(9))], "a whole one replaces the rows before it");
+    }
+
+    #[test]
+    fn what_was_kept_back_adds_up() {
+        let row = |hour, alerts| HiddenRow { hour, exception: "trial".to_owned(), findings: 2 * alerts, alerts };
+        let of = |rows: &[HiddenRow]| Checkpoint { hidden: rows.to_vec(), ..Checkpoint::default() };
+        let both = of(&[row(7, 1), row(8, 2)]).then(of(&[row(8, 3)]));
+        assert_eq!(both.hidden, [row(7, 1), row(8, 5)]);
     }
 }

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, named_params, param
 
 use super::checkpoint::{Checkpoint, CoverageRow, Destination, DeviceRow, HourRow, join};
 use super::error::StoreError;
-use super::sums;
 use super::transitions::{fact, set_fact};
+use super::{people, sums};
 use crate::analyse::Counts;
 use crate::device::hours::hour_of;
 use crate::geo::Class;
@@ -76,6 +76,9 @@ pub(super) fn write(
         coverage.execute(params![row.hour, row.camera, row.state])?;
     }
     sums::count_coverage(connection, &checkpoint.coverage)?;
+    for row in &checkpoint.hidden {
+        people::add_hidden(connection, row)?;
+    }
     let latest = fact(connection, "latest")?.max(Some(checkpoint.time.as_nanos()));
     set_fact(connection, "latest", latest.unwrap_or_default())?;
     Ok(with_rows)

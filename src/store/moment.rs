@@ -11,6 +11,7 @@ use super::reader::RestoredRow;
 use super::transitions;
 use crate::alert::Transition;
 use crate::analyse::Counts;
+use crate::device::hours::hour_of;
 use crate::geo::Class;
 use crate::time::Timestamp;
 
@@ -274,6 +275,15 @@ impl Moment {
     /// Every run-time suppression, ended ones too.
     pub fn suppressions(&self) -> Result<Vec<SuppressionRow>, StoreError> {
         people::suppressions(&self.connection)
+    }
+
+    /// Alerts that an exception of this name kept back from one moment to another, to the hour; none where the time before
+    /// that was put on record is part of it.
+    pub fn hidden(&self, exception: &str, from: Timestamp, to: Timestamp) -> Result<Option<u64>, StoreError> {
+        if transitions::fact(&self.connection, "hidden_since")?.is_some_and(|since| from.as_nanos() < since) {
+            return Ok(None);
+        }
+        Ok(Some(people::hidden(&self.connection, exception, hour_of(from), hour_of(to))?))
     }
 
     /// The pieces of one part of the last checkpoint, if it is of `format`.

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::HiddenRow;
 use super::error::StoreError;
 use crate::time::Timestamp;
 
@@ -72,6 +73,21 @@ pub(super) fn suppressions(connection: &Connection) -> Result<Vec<SuppressionRow
         });
     }
     Ok(all)
+}
+
+/// Adds what an exception kept back, within the caller's transaction.
+pub(super) fn add_hidden(connection: &Connection, row: &HiddenRow) -> rusqlite::Result<()> {
+    let mut add = connection.prepare_cached(
+        "INSERT INTO exception_hour VALUES (?, ?, ?, ?) ON CONFLICT (hour, exception) DO UPDATE SET
+             findings = findings + excluded.findings, alerts = alerts + excluded.alerts",
+    )?;
+    add.execute(params![row.hour, row.exception, row.findings as i64, row.alerts as i64]).map(drop)
+}
+
+/// Alerts that an exception kept back in the hours `from..to`.
+pub(super) fn hidden(connection: &Connection, exception: &str, from: i64, to: i64) -> rusqlite::Result<u64> {
+    let sum = "SELECT coalesce(sum(alerts), 0) FROM exception_hour WHERE exception = ? AND hour >= ? AND hour < ?";
+    connection.query_row(sum, params![exception, from, to], |row| row.get::<_, i64>(0)).map(|sum| sum as u64)
 }
 
 pub(super) fn put_audit(connection: &Connection, row: &AuditRow) -> rusqlite::Result<()> {

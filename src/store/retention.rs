@@ -89,6 +89,12 @@ impl Step {
         self.remove(connection, "audit", "id IN (SELECT id FROM audit WHERE time < ? ORDER BY time LIMIT ?)", alerts)?;
         self.remove(
             connection,
+            "exception_hour",
+            "(hour, exception) IN (SELECT hour, exception FROM exception_hour WHERE hour < ? ORDER BY hour LIMIT ?)",
+            first_hour_kept(now, options.alert_days),
+        )?;
+        self.remove(
+            connection,
             "suppression",
             "id IN (SELECT id FROM suppression WHERE min(until, coalesce(ended, until)) < ? LIMIT ?)",
             alerts,
@@ -245,7 +251,8 @@ mod tests {
                  INSERT INTO device VALUES ('gone', 0, 5, '{}');
                  INSERT INTO coverage VALUES (3, 'gone', 'observed');
                  INSERT INTO audit VALUES (1, 5, 'me', 'ack', '');
-                 INSERT INTO suppression VALUES ('s', 0, 5, NULL, '{}');",
+                 INSERT INTO suppression VALUES ('s', 0, 5, NULL, '{}');
+                 INSERT INTO exception_hour VALUES (3, 's', 1, 1);",
             )
             .unwrap();
         let options = StoreOptions { ledger_days: 10, alert_days: 50, ..StoreOptions::default() };
@@ -253,7 +260,9 @@ mod tests {
         assert_eq!((removed["hour"], count(&connection, "hour")), (90 * 24 * 5, 10 * 24 * 5));
         assert_eq!(removed["alert"], 1);
         assert_eq!(count(&connection, "alert WHERE id IN ('fires', 'waits')"), 2, "firing and undelivered ones stay");
-        for (table, rows) in [("pair", 5), ("device", 0), ("coverage", 0), ("audit", 0), ("suppression", 0)] {
+        for (table, rows) in
+            [("pair", 5), ("device", 0), ("coverage", 0), ("audit", 0), ("suppression", 0), ("exception_hour", 0)]
+        {
             assert_eq!(count(&connection, table), rows, "{table}");
         }
     }

@@ -3,11 +3,12 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// One file a version, in order; the database's `user_version` says how many were run.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/001_alerts.sql"),
     include_str!("migrations/002_ledger.sql"),
     include_str!("migrations/003_people.sql"),
     include_str!("migrations/004_sums.sql"),
+    include_str!("migrations/005_hidden.sql"),
 ];
 
 /// The latest version.

@@ -162,7 +162,7 @@ pub fn of_store<'o>(
         hours: hours.into_values().collect(),
         alerts_left_out: count.saturating_sub(alerts.len() as u64),
         alerts,
-        exceptions: people::of_store(config, moment.suppressions()?, begin, end),
+        exceptions: people::of_store(config, &moment, begin, end)?,
         lines_left_out: 0,
     })
 }

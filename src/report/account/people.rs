@@ -1,9 +1,11 @@
 //! What people decided: exceptions, with who answers for them.
 
+use std::time::Duration;
+
 use crate::alert::SuppressionEntry;
 use crate::config::Config;
 use crate::rules::SuppressionSpec;
-use crate::store::SuppressionRow;
+use crate::store::{Moment, StoreError};
 use crate::time::Timestamp;
 
 /// An exception that was in force at some time of the period.
@@ -21,17 +23,17 @@ pub struct ExceptionTold {
     pub made: Option<(String, Timestamp)>,
     /// When somebody ended it early.
     pub ended: Option<Timestamp>,
-    /// Alerts that it kept back, as far as that is known.
+    /// Alerts that it kept back since it was made, up to the end of the period; none where that is not on record.
     pub hidden: Option<u64>,
 }
 
 /// Those of the configuration, and those made while camwatch ran.
 pub(super) fn of_store(
     config: &Config,
-    rows: Vec<SuppressionRow>,
+    moment: &Moment,
     from: Timestamp,
     to: Timestamp,
-) -> Vec<ExceptionTold> {
+) -> Result<Vec<ExceptionTold>, StoreError> {
     let configured = config.suppressions.iter().map(|one| ExceptionTold {
         name: one.name.to_string(),
         reason: one.reason.clone(),
@@ -41,7 +43,7 @@ pub(super) fn of_store(
         ended: None,
         hidden: None,
     });
-    let made = rows.into_iter().filter(|row| row.start < to).filter_map(|row| {
+    let made = moment.suppressions()?.into_iter().filter(|row| row.start < to).filter_map(|row| {
         let spec: SuppressionSpec = serde_json::from_value(row.document).ok()?;
         let parsed = spec.parse().ok()?;
         Some(ExceptionTold {
@@ -54,7 +56,17 @@ pub(super) fn of_store(
             hidden: None,
         })
     });
-    configured.chain(made).filter(|one| one.ended.unwrap_or(one.until).min(one.until) > from).collect()
+    let end = |one: &ExceptionTold| one.ended.unwrap_or(one.until).min(one.until);
+    let mut all: Vec<ExceptionTold> = configured.chain(made).filter(|one| end(one) > from).collect();
+    for one in &mut all {
+        let since = one.made.as_ref().map_or(Timestamp::default(), |(_, at)| *at);
+        // One whose name was free again is told with its beginning; what it kept back stands under its name.
+        let name = one.name.strip_suffix(&format!(" ({})", since.as_nanos())).unwrap_or(&one.name);
+        // In the hour in which it ended, too.
+        let until = end(one).min(to) + Duration::from_secs(3599);
+        one.hidden = moment.hidden(name, since, until)?;
+    }
+    Ok(all)
 }
 
 /// Those that an analysis of files had.
