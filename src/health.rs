@@ -178,7 +178,7 @@ fn finding((rule, which): &Part, since: Timestamp, trouble: Option<&Trouble>) ->
         holds: trouble.is_some(),
         value: 1.0,
         reason: trouble.map(|trouble| trouble.reason.clone()).unwrap_or_default(),
-        evidence: trouble.map_or(Value::Null, |trouble| trouble.evidence.clone()),
+        evidence: trouble.map_or(Value::Null, |trouble| trouble.evidence.clone()).into(),
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The earliest moment that can be told.
     pub const MIN: Self = Self(i64::MIN);
+    /// After every other.
+    pub const MAX: Self = Self(i64::MAX);
 
     /// From nanoseconds since the Unix epoch.
     pub const fn from_nanos(nanos: i64) -> Self {

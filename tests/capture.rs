@@ -279,6 +279,14 @@ fn what_the_ring_cannot_hold_is_told_once_and_counted() {
     let sum = || watched.metric(PACKETS) + drops();
     eventually("each packet is taken or lost", || sum() >= all);
     assert!(sum() <= all + all / 50, "{} of {all}", sum());
+    // The hours tell of it where people look: from a share on they count as not observed.
+    let lost_by_hour = || -> u64 {
+        let page = watched.page("/api/v1/overview");
+        let (_, body) = page.split_once("\r\n\r\n").unwrap_or(("", &page));
+        let overview: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        overview["hours"].as_array().into_iter().flatten().filter_map(|hour| hour["lost_packets"].as_u64()).sum()
+    };
+    eventually("the hours tell of all losses", || lost_by_hour() == drops());
     eventually("that they are over is told", || watched.log().contains("no longer lost"));
     assert_eq!(told(), 1);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Template;
+use super::{Packed, Template};
 use crate::analyse::{CameraId, PairId, RhythmId};
 use crate::net::Service;
 use crate::rules::Severity;
@@ -38,7 +38,7 @@ pub struct Finding {
     /// For people, why: one clause without a subject, such as "called 120.26.96.67 2,750 times in 15 min".
     pub reason: String,
     /// The facts, for machines.
-    pub evidence: serde_json::Value,
+    pub evidence: Packed,
 }
 
 /// Who and what a finding is about.

@@ -139,7 +139,8 @@ impl Alerts {
             member.site = site;
             member.value = finding.value;
             member.reason = finding.reason;
-            member.evidence = finding.evidence.into();
+            member.evidence = finding.evidence;
+            member.evidence.pack();
         }
         if finding.holds && !member.holds {
             *self.found.entry(key.0.clone()).or_default() += 1;

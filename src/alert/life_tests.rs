@@ -61,7 +61,7 @@ fn finding(member: &str, second: i64, holds: bool) -> Finding {
         holds,
         value: second as f64,
         reason: "called it often".to_owned(),
-        evidence: serde_json::json!({ "camera": { "id": member, "addresses": ["10.0.0.1"] } }),
+        evidence: serde_json::json!({ "camera": { "id": member, "addresses": ["10.0.0.1"] } }).into(),
     }
 }
 
@@ -419,8 +419,10 @@ fn the_evidence_of_a_thousand_cameras_stays_small() {
     let evidence = serde_json::json!({
         "camera": { "id": "44:19:b6:00:00:01", "addresses": ["10.20.0.1"], "note": "x".repeat(800) },
     });
-    let many =
-        |number: i64| Finding { evidence: evidence.clone(), ..finding(&format!("camera {number:04}"), number, true) };
+    let many = |number: i64| Finding {
+        evidence: evidence.clone().into(),
+        ..finding(&format!("camera {number:04}"), number, true)
+    };
     bench.take((0..1200).map(many).collect(), 1200);
     let alert = bench.take(Vec::new(), 1230).remove(0).alert;
     let members = alert.evidence["members"].as_array().unwrap();

@@ -26,6 +26,7 @@ pub use finding::{About, Called, Finding, GroupKey, GroupKind};
 pub use life::Alerts;
 pub use live::RuleGone;
 pub use outbox::{Entry, Outbox};
+pub use packed::Packed;
 pub use preview::WouldHide;
 pub use template::Template;
 pub use told::{Acknowledgement, Alert, State, Told, Transition, short_of};

@@ -7,6 +7,7 @@ use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Rule, Takes, in_order, words};
 use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::beat::{Beat, Level};
@@ -89,6 +90,9 @@ struct Followed {
     /// When it was last scored.
     scored: Timestamp,
     found: bool,
+    /// Until then nothing becomes of it that is not heard of: neither is it scored nor does it fall silent.
+    #[serde(skip)]
+    going_on_until: Timestamp,
 }
 
 pub(super) struct Running {
@@ -203,7 +207,7 @@ impl Condition for Running {
 
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let mut overseas = std::mem::take(&mut self.overseas);
         let per = self.rule.per;
         for &key in ledger.scored() {
@@ -216,8 +220,9 @@ impl Condition for Running {
             let Some(beat) = ledger.beat_of(key).filter(|_| mine) else { continue };
             if self.wants(key, beat, rule, ledger, &mut overseas, now) {
                 if self.followed.len() < MAX_FOLLOWED || self.followed.contains_key(&key) {
-                    let new = Followed { since: now, scored: now, found: false };
-                    self.followed.entry(key).or_insert(new).scored = now;
+                    let new = Followed { since: now, scored: now, found: false, going_on_until: now };
+                    let followed = self.followed.entry(key).or_insert(new);
+                    (followed.scored, followed.going_on_until) = (now, now);
                 } else {
                     self.left_out += 1;
                 }
@@ -229,7 +234,13 @@ impl Condition for Running {
         let again = std::mem::take(&mut self.again);
         let confirm = self.rule.confirm.max(rule.hold);
         self.followed.retain(|&key, followed| {
-            let going_on = ledger.beat_of(key).is_some_and(|beat| !beat.stopped(now));
+            // Most of them: thousands of cameras' rhythms go on, and to look at each takes long.
+            if !again.is_any() && (followed.scored..followed.going_on_until).contains(&now) {
+                return true;
+            }
+            let beat = ledger.beat_of(key);
+            let going_on = beat.is_some_and(|beat| !beat.stopped(now));
+            followed.going_on_until = beat.map_or(now, Beat::goes_on_until);
             let holds = going_on && followed.scored.since(followed.since) >= confirm;
             if (holds && (!followed.found || again.is_of(|| group(key, ledger)))) || (!going_on && followed.found) {
                 followed.found = holds;
@@ -340,6 +351,7 @@ fn finding(
                 "stopped": score.stopped, "changed_from_s": score.changed_from_s,
             })),
             "camera": words::camera_facts(camera), "pair": facts,
-        }),
+        })
+        .into(),
     })
 }

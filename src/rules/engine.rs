@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Condition, Rule, Takes, evidence};
+use super::evidence::Findings;
+use super::{Condition, Rule, Takes};
 use crate::alert::{Again, Finding, RuleGone};
 use crate::analyse::{Ledger, Step, StepKind};
 use crate::saved::{Piece, Pieces, decode, encode};
@@ -149,9 +150,7 @@ impl Engine {
         self.next_look = Some(now + LOOK_EVERY);
         let mut findings = Vec::new();
         for Running { rule, condition, .. } in &mut self.running {
-            let before = findings.len();
-            condition.look(rule, ledger, now, &mut findings);
-            findings.iter_mut().skip(before).for_each(|finding| evidence::complete(finding, rule, ledger, now));
+            condition.look(rule, ledger, now, &mut Findings::of(rule, ledger, now, &mut findings));
         }
         findings
     }

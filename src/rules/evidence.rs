@@ -8,10 +8,38 @@ use crate::analyse::Ledger;
 use crate::analyse::beat::Level;
 use crate::time::Timestamp;
 
+/// What a rule finds at a look: completed, and its facts written down, as it comes. Thousands at once would else take
+/// eight times the room.
+pub(super) struct Findings<'a> {
+    rule: &'a Rule,
+    ledger: &'a Ledger,
+    now: Timestamp,
+    all: &'a mut Vec<Finding>,
+}
+
+impl<'a> Findings<'a> {
+    /// Puts what `rule` finds with `all`.
+    pub(super) fn of(rule: &'a Rule, ledger: &'a Ledger, now: Timestamp, all: &'a mut Vec<Finding>) -> Self {
+        Self { rule, ledger, now, all }
+    }
+
+    pub(super) fn push(&mut self, mut finding: Finding) {
+        complete(&mut finding, self.rule, self.ledger, self.now);
+        finding.evidence.pack();
+        self.all.push(finding);
+    }
+}
+
+impl Extend<Finding> for Findings<'_> {
+    fn extend<T: IntoIterator<Item = Finding>>(&mut self, findings: T) {
+        findings.into_iter().for_each(|finding| self.push(finding));
+    }
+}
+
 /// Completes a finding that holds.
-pub(super) fn complete(finding: &mut Finding, rule: &Rule, ledger: &Ledger, now: Timestamp) {
+fn complete(finding: &mut Finding, rule: &Rule, ledger: &Ledger, now: Timestamp) {
     finding.message.clone_from(&rule.message);
-    let Some(evidence) = finding.evidence.as_object_mut() else { return };
+    let Some(evidence) = finding.evidence.values_mut().and_then(Value::as_object_mut) else { return };
     // What is counted over several cameras is not what makes one of them worse than another.
     let measured = evidence.remove("measured").unwrap_or_else(|| json!(finding.value));
     if !finding.holds {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Rule, Takes, community_id};
 use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, Step, StepKind};
@@ -91,7 +92,7 @@ impl Condition for Running {
         }
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let again = std::mem::take(&mut self.again).is_any();
         for call in std::mem::take(&mut self.fresh) {
             let Call { time, camera: id, from, service, .. } = call;
@@ -166,7 +167,7 @@ fn finding(
             "open_service": service.to_string(), "hosts": found.hosts.len(), "first": found.since, "last": found.last, "community_id": community_id.filter(|_| port != 0),
             "callers": found.hosts.iter().take(SHOWN).map(facts).collect::<Vec<_>>(),
             "camera": super::words::camera_facts(camera),
-        }),
+        }).into(),
     }
 }
 

@@ -9,6 +9,7 @@ use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::evidence::Findings;
 use super::target::{By, Target};
 use super::{Condition, Rule, Takes, in_order, words};
 use crate::alert::{About, Again, Called, Finding};
@@ -135,7 +136,7 @@ impl Running {
 
 impl Running {
     /// Tells once more of what was told of before, as it stands now.
-    fn tell_again(&mut self, again: &Again, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn tell_again(&mut self, again: &Again, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let earlier: Vec<(CameraId, Target)> = self
             .found
             .iter()
@@ -222,7 +223,7 @@ impl Condition for Running {
         self.fresh.insert(act, step.time);
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         self.last = None;
         let mut fresh: Vec<(Act, Timestamp)> = std::mem::take(&mut self.fresh).into_iter().collect();
         fresh.sort_unstable();
@@ -324,6 +325,6 @@ fn finding(
         holds: breach.is_some(),
         value,
         reason,
-        evidence,
+        evidence: evidence.into(),
     }
 }

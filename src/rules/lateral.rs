@@ -7,6 +7,7 @@ use std::time::Duration;
 use ahash::AHashMap;
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Rule, Takes, in_order, words};
 use crate::alert::{About, Again, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, Step, StepKind};
@@ -132,7 +133,7 @@ impl Condition for Running {
         }
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let lateral = &self.lateral;
         let again = std::mem::take(&mut self.again).is_any();
         let (mut changed, mut in_all) = (Vec::new(), 0);
@@ -220,7 +221,8 @@ fn finding(
         evidence: json!({
             "hosts": strange.len(), "threshold": lateral.hosts, "window_s": lateral.window.as_secs(), "called": shown,
             "camera": words::camera_facts(camera),
-        }),
+        })
+        .into(),
     }
 }
 

@@ -7,6 +7,7 @@ use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Rule, Takes, community_id, in_order, words};
 use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::{CameraId, Ledger, PairId, Step, StepKind};
@@ -159,7 +160,7 @@ impl Condition for Running {
         span.flow = flow;
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let again = std::mem::take(&mut self.again);
         let (long, mut changed) = (&self.long, Vec::new());
         self.spans.retain(|id, span| {
@@ -223,7 +224,8 @@ fn finding(rule: &Rule, long: &Long, id: Option<PairId>, span: &Span, holds: boo
         evidence: json!({
             "began": span.began, "last": span.last, "lasted_s": length.as_secs(), "threshold_s": long.after.as_secs(),
             "community_id": community_id, "camera": words::camera_facts(camera), "pair": pair.map(words::pair_facts),
-        }),
+        })
+        .into(),
     })
 }
 

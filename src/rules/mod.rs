@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Again, Finding, Template};
+use crate::alert::{Again, Template};
 use crate::analyse::{Ledger, Step, StepKind};
 use crate::geo::Class;
 use crate::saved::Damaged;
@@ -262,7 +262,7 @@ trait Condition: Send {
     /// Takes a step that the rule is about.
     fn observe(&mut self, step: &Step, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>);
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut evidence::Findings<'_>);
     /// What it has counted and found, to go on from after a restart.
     fn save(&self) -> Vec<u8>;
     /// Goes on from what [`Condition::save`] gave; where that is damaged it stays as it is.

@@ -9,6 +9,7 @@ use ahash::AHashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::target::{By, Target};
 use super::{Condition, Kind, Rule, Takes, words};
 use crate::alert::{About, Finding};
@@ -139,7 +140,7 @@ impl Condition for Running {
         }
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         for (time, id, pair_id) in std::mem::take(&mut self.fresh) {
             let Some(pair) = ledger.pair_of(pair_id).filter(|pair| pair.camera == id) else { continue };
             let Some(camera) = ledger.camera_of(id) else { continue };
@@ -216,6 +217,7 @@ fn finding(
         evidence: json!({
             "started": time, "learning_s": wanted.learning.as_secs(), "camera": words::camera_facts(camera),
             "pair": words::pair_facts(pair),
-        }),
+        })
+        .into(),
     })
 }

@@ -8,6 +8,7 @@ use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Rule, Takes, in_order};
 use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, PairId, Step, StepKind};
@@ -20,6 +21,8 @@ use crate::time::Timestamp;
 const STEPS: usize = 30;
 /// A finding that goes on is made again with newer figures this often.
 const REFRESH: Duration = Duration::from_secs(300);
+/// Subjects of which nothing is left within the window make room this often: it takes a look at all of them.
+const CLEAR_EVERY: Duration = Duration::from_secs(60);
 /// Subjects that are counted at a time; the rest is left out until others are quiet.
 const MAX_SUBJECTS: usize = 200_000;
 
@@ -166,6 +169,12 @@ pub(super) struct Running {
     /// The step that was asked for last, and when it begins: attempts come in order, most of them in the same step.
     step: (i64, i64),
     counts: AHashMap<Subject, Count>,
+    /// Those that are over the limit, or were when they were last told of: a look is about these alone.
+    over: Vec<Subject>,
+    /// When those that nobody counts any more were last let go.
+    cleared: Timestamp,
+    /// The step of the last look; before the first, later than any.
+    looked: i64,
     left_out: u64,
     /// What holds is told once more at the next look.
     again: Again,
@@ -174,7 +183,17 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn new(rate: Rate) -> Self {
         let step_ns = (rate.window.as_nanos() / STEPS as u128).max(1) as i64;
-        Self { rate, step_ns, step: (0, 0), counts: AHashMap::new(), left_out: 0, again: Again::default() }
+        Self {
+            rate,
+            step_ns,
+            step: (0, 0),
+            counts: AHashMap::new(),
+            over: Vec::new(),
+            cleared: Timestamp::MIN,
+            looked: i64::MAX,
+            left_out: 0,
+            again: Again::default(),
+        }
     }
 
     fn step_at(&mut self, time: Timestamp) -> i64 {
@@ -202,6 +221,9 @@ impl Count {
             *place = 0;
         }
         self.step = step;
+        if self.sum == 0 {
+            self.most.1 = 0;
+        }
     }
 }
 
@@ -249,6 +271,8 @@ impl Condition for Running {
             count.sum = count.steps.iter().sum();
         }
         self.counts = counts.into_iter().take(MAX_SUBJECTS).collect();
+        let over = self.counts.iter().filter(|(_, count)| count.over_since.is_some() || count.found);
+        self.over = over.map(|(subject, _)| *subject).collect();
         self.left_out = left_out;
         Ok(())
     }
@@ -316,25 +340,30 @@ impl Condition for Running {
         if count.sum >= self.rate.limit && count.over_since.is_none() {
             count.over_since = Some(step.time);
             count.peak = 0;
+            self.over.push(subject);
         }
         count.peak = count.peak.max(count.sum);
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let step = self.step_at(now);
         let again = std::mem::take(&mut self.again);
-        let (rate, step_ns) = (&self.rate, self.step_ns);
+        if step < std::mem::replace(&mut self.looked, step) {
+            for count in self.counts.values_mut() {
+                count.set_back(step, self.step_ns);
+            }
+        }
+        let rate = &self.rate;
         let mut changed: Vec<(Subject, bool)> = Vec::new();
-        self.counts.retain(|subject, count| {
-            count.set_back(step, step_ns);
+        let counts = &mut self.counts;
+        self.over.sort_unstable();
+        self.over.dedup();
+        self.over.retain(|subject| {
+            let Some(count) = counts.get_mut(subject) else { return false };
             count.slide(step);
             if count.sum < rate.clear.max(1) {
                 count.over_since = None;
             }
-            if count.sum == 0 {
-                count.most.1 = 0;
-            }
-            let was_found = count.found;
             let spread = !rate.spread_only || !count.is_one_sided();
             let holds = spread && count.over_since.is_some_and(|since| now.since(since) >= rule.hold);
             if holds != count.found
@@ -345,13 +374,19 @@ impl Condition for Running {
                 count.told = now;
                 changed.push((*subject, holds));
             }
-            // What ends now is still needed to say so: all may have left the window at once.
-            count.sum > 0 || count.found || was_found
+            count.over_since.is_some() || count.found
         });
         changed.sort();
         for (subject, holds) in changed {
             let count = self.counts.get(&subject);
             findings.extend(finding(rule, rate, &subject, holds, count, ledger, now));
+        }
+        if self.cleared > now || now.since(self.cleared) >= CLEAR_EVERY {
+            self.cleared = now;
+            self.counts.retain(|_, count| {
+                count.slide(step);
+                count.sum > 0 || count.over_since.is_some() || count.found
+            });
         }
     }
 }
@@ -432,6 +467,7 @@ fn finding(
             "window_s": rate.window.as_secs(), "threshold": rate.limit, measured: peak,
             "camera": super::words::camera_facts(camera),
             "pair": pair.map(super::words::pair_facts),
-        }),
+        })
+        .into(),
     })
 }

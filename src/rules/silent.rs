@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Minute, Rule, Takes, words};
 use crate::alert::{About, Finding, GroupKey, GroupKind};
 use crate::analyse::{CameraId, Ledger, Step};
@@ -63,7 +64,7 @@ impl Condition for Running {
 
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         if !self.minute.is_over(now) {
             return;
         }
@@ -122,6 +123,7 @@ fn finding(
         evidence: json!({
             "last_seen": since, "silent_s": now.since(since).as_secs(), "covered_s": covered.as_secs(),
             "camera": words::camera_facts(camera),
-        }),
+        })
+        .into(),
     })
 }

@@ -8,6 +8,7 @@ use ahash::AHashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::target::{By, Target};
 use super::{Condition, Kind, Rule, Takes, words};
 use crate::alert::{About, Again, Finding};
@@ -184,7 +185,7 @@ impl Condition for Running {
         }
     }
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         for (time, camera, id) in std::mem::take(&mut self.fresh) {
             let Some(pair) = ledger.pair_of(id).filter(|pair| pair.camera == camera) else { continue };
             let learnt = time.since(ledger.began().unwrap_or(time)) >= self.surge.learning;
@@ -299,6 +300,6 @@ fn finding(
         ),
         evidence: json!({
             "measured": count, "started": started, "camera": words::camera_facts(camera), "pair": words::pair_facts(pair),
-        }),
+        }).into(),
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::evidence::Findings;
 use super::{Condition, Kind, Minute, Rule, Severity, Takes, words};
 use crate::alert::{About, Finding, GroupKey, GroupKind};
 use crate::analyse::{Camera, CameraId, Ledger, Step};
@@ -60,7 +61,7 @@ impl Condition for Running {
 
     fn observe(&mut self, _: &Step, _: &Ledger) {}
 
-    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         if !self.minute.is_over(now) {
             return;
         }
@@ -118,6 +119,7 @@ fn finding(
             "kind": profile.kind, "certainty": certainty, "kind_reason": profile.kind_reason,
             "model": profile.model, "serial": profile.serial, "maker": profile.maker, "brand": profile.brand,
             "camera": words::camera_facts(camera),
-        }),
+        })
+        .into(),
     })
 }

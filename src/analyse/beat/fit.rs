@@ -10,6 +10,9 @@ static TOLERANCES: LazyLock<[(f64, f64); 5]> = LazyLock::new(|| {
     [0.05, 0.15, 0.30, 0.37, 0.50].map(|tolerance: f64| (tolerance, ((1.0 + tolerance) / (1.0 - tolerance)).ln()))
 });
 const MOST_MULTIPLES: usize = 16;
+/// Around so many periods chance is measured where gaps are to be multiples.
+const LEAST_REACH: f64 = 1.0 / 3.0;
+const MOST_REACH: f64 = MOST_MULTIPLES as f64 + 0.5;
 
 /// The intervals around whole multiples of a period, in periods: the jitter of so many sleeps adds up by the root of
 /// their number.
@@ -18,6 +21,8 @@ struct Lattice {
     intervals: [(f64, f64); MOST_MULTIPLES],
     /// How wide they are in all, on a logarithmic scale.
     log_width: f64,
+    /// What each gap may speak against chance at most, in nats: where all of them fit.
+    most: f64,
 }
 
 static LATTICES: LazyLock<[Lattice; 2]> = LazyLock::new(|| {
@@ -27,7 +32,8 @@ static LATTICES: LazyLock<[Lattice; 2]> = LazyLock::new(|| {
             let reach = tolerance * multiple.sqrt();
             (multiple - reach, multiple + reach)
         });
-        Lattice { tolerance, intervals, log_width: intervals.iter().map(|(from, to)| (to / from).ln()).sum() }
+        let log_width: f64 = intervals.iter().map(|(from, to): &(f64, f64)| (to / from).ln()).sum();
+        Lattice { tolerance, intervals, log_width, most: (MOST_REACH / LEAST_REACH).ln().ln() - log_width.ln() }
     })
 });
 
@@ -175,6 +181,11 @@ fn multiples(
     lattice: &Lattice,
     least: f64,
 ) -> Option<Fit> {
+    let of = gaps.sorted().len() as u32;
+    // A rhythm that is plain already leaves nothing to be found, and looking takes the most of a score.
+    if f64::from(of) * lattice.most <= least {
+        return None;
+    }
     let (mut explained_s, mut beats, mut hits) = (0.0, 0.0, 0);
     let mut frequency = 1.0 / base;
     for &gap in gaps.sorted() {
@@ -192,12 +203,11 @@ fn multiples(
         }
     }
     let period = 1.0 / frequency;
-    let (low, high) = ((period / 3.0).max(silence), (MOST_MULTIPLES as f64 + 0.5) * period);
+    let (low, high) = ((period * LEAST_REACH).max(silence), MOST_REACH * period);
     if hits == 0 || low >= high {
         return None;
     }
-    let of = gaps.sorted().len() as u32;
-    let near_share = f64::from(gaps.within(low, high)) / f64::from(of);
+    let near_share = f64::from(gaps.within(low, high).max(hits)) / f64::from(of);
     let log_flat = near_share * (lattice.log_width / (high / low).ln()).clamp(0.0, 1.0);
     // The other kind of chance can only take evidence away, and is dear.
     if evidence(hits, of, log_flat) <= least {
@@ -225,5 +235,27 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
         sorted.get(middle).copied()
     } else {
         Some((sorted.get(middle.checked_sub(1)?)? + sorted.get(middle)?) / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No share of hits among gaps that are all measured speaks for more than a lattice's most.
+    #[test]
+    fn what_is_not_looked_for_could_not_have_been_found() {
+        let widest = (MOST_REACH / LEAST_REACH).ln();
+        for lattice in LATTICES.iter() {
+            for of in 5..=RING as u32 {
+                for hits in 0..=of {
+                    for near in hits..=of {
+                        let chance = f64::from(near) / f64::from(of) * (lattice.log_width / widest);
+                        let found = evidence(hits, of, chance);
+                        assert!(found <= f64::from(of) * lattice.most + 1e-6, "{hits} of {of}, {near} near: {found}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -228,6 +228,18 @@ impl Beat {
         pace_s > 0.0 && (now.as_millis() - self.last) as f64 / 1000.0 > STOPPED_AFTER * pace_s
     }
 
+    /// Until then [`Beat::stopped`] cannot come to be true, unless it is listened to meanwhile.
+    pub fn goes_on_until(&self) -> Timestamp {
+        let pace_s = self.memory.as_ref().map_or(0.0, |memory| f64::from(memory.heard.pace_s));
+        if pace_s > 0.0 {
+            Timestamp::from_nanos(
+                self.last.saturating_add((STOPPED_AFTER * pace_s * 1000.0) as i64).saturating_mul(1_000_000),
+            )
+        } else {
+            Timestamp::MAX
+        }
+    }
+
     /// The best rhythm at `now`; none with fewer than five beats.
     pub fn score(&self, now: Timestamp) -> Option<Score> {
         let Best { mut score, pace_s, .. } = self.best(now)?;
@@ -498,6 +510,8 @@ mod tests {
         let score = beat.score(Timestamp::from_parts(now + 100, 0)).unwrap();
         assert!(score.changed_from_s.is_some_and(|before| (before - 60.0).abs() < 1.0) && !score.stopped, "{score:?}");
         assert!(score.to_string().contains("; before every 60 s"), "{score}");
+        let until = beat.goes_on_until();
+        assert!(!beat.stopped(until) && beat.stopped(until + std::time::Duration::from_millis(2)));
         let later = Timestamp::from_parts(now + 800, 0);
         assert!(beat.stopped(later) && beat.score(later).unwrap().to_string().ends_with("; silent now"));
     }
