@@ -57,7 +57,7 @@ impl Dns {
         let resolvers: Vec<String> = self.resolvers.iter().map(ToString::to_string).collect();
         Some(Breach {
             reason: format!("asked by {how}, past the resolvers {}", resolvers.join(", ")),
-            evidence: json!({ "part": "resolvers", "found": how, "resolvers": resolvers }).into(),
+            evidence: json!({ "part": "resolvers", "found": how, "resolvers": resolvers }),
             target: None,
         })
     }
@@ -95,7 +95,7 @@ impl Judge for Dns {
             let pattern = pattern.glob().glob();
             return Some(Breach {
                 reason: format!("it is one of {pattern}"),
-                evidence: json!({ "part": "questions", "found": name.name, "pattern": pattern }).into(),
+                evidence: json!({ "part": "questions", "found": name.name, "pattern": pattern }),
                 target: Some(Target::Name(name.name.clone())),
             });
         }

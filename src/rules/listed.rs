@@ -54,7 +54,7 @@ pub(super) fn breach(lists: &[List], find: impl Fn(&List) -> Option<Entry>, name
     let under = name.filter(|name| *name != entry.text).map_or_else(String::new, |name| format!("{name} is under "));
     Some(Breach {
         reason: format!("{under}{} on the list {file} (line {})", entry.text, entry.line),
-        evidence: json!({ "part": "lists", "list": file, "line": entry.line, "entry": entry.text }).into(),
+        evidence: json!({ "part": "lists", "list": file, "line": entry.line, "entry": entry.text }),
         target: name.map(|name| Target::Name(name.into())),
     })
 }

@@ -161,7 +161,7 @@ impl Judge for Policy {
     fn call(&self, camera: &Camera, pair: &Pair, called: Service) -> Option<Breach> {
         if let Some((part, what, found)) = self.deny.denies(pair, called) {
             let reason = format!("{what} {found} is denied");
-            return Some(Breach { reason, evidence: json!({ "part": part, "found": found }).into(), target: None });
+            return Some(Breach { reason, evidence: json!({ "part": part, "found": found }), target: None });
         }
         let expected = self.expected && is_expected(camera, pair);
         if (self.allow.names_destinations() || self.expected) && !expected && !self.allow.allows(pair) {
@@ -172,7 +172,7 @@ impl Judge for Policy {
             let reason = format!("the policy allows only {}", allowed.join(", "));
             return Some(Breach {
                 reason,
-                evidence: json!({ "part": "destination", "allowed": allowed }).into(),
+                evidence: json!({ "part": "destination", "allowed": allowed }),
                 target: None,
             });
         }
@@ -181,7 +181,7 @@ impl Judge for Policy {
         let allowed: Vec<String> = services.iter().map(ToString::to_string).collect();
         Some(Breach {
             reason: format!("{service} is none of the services that the policy allows ({})", allowed.join(", ")),
-            evidence: json!({ "part": "allow_services", "found": service.to_string(), "allowed": allowed }).into(),
+            evidence: json!({ "part": "allow_services", "found": service.to_string(), "allowed": allowed }),
             target: None,
         })
     }
