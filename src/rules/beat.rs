@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::evidence::Findings;
-use super::{Condition, Kind, Rule, Takes, in_order, words};
+use super::{Condition, Kind, Rule, in_order, words};
 use crate::alert::{About, Again, Called, Finding, GroupKey, GroupKind};
 use crate::analyse::beat::{Beat, Level};
-use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger, Step};
+use crate::analyse::{Answer, BeatKey, Camera, CameraId, Ledger};
 use crate::saved::{Damaged, check_counts, decode, encode_small};
 use crate::settings::{Problems, Section};
 use crate::time::Timestamp;
@@ -200,12 +200,6 @@ impl Condition for Running {
     fn refresh(&mut self, again: Again) {
         self.again.add(again);
     }
-
-    fn takes(&self) -> Takes {
-        Takes::NOTHING
-    }
-
-    fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let mut overseas = std::mem::take(&mut self.overseas);

@@ -248,8 +248,10 @@ impl Takes {
 
 /// A rule's condition at work.
 trait Condition: Send {
-    /// The steps that it takes; it is not shown others.
-    fn takes(&self) -> Takes;
+    /// The steps that it takes; it is not shown others. None where it goes by what the ledger holds.
+    fn takes(&self) -> Takes {
+        Takes::NOTHING
+    }
     /// Whether it asks itself, at the look, what its rule is about: names come a moment after a call, and patterns cost
     /// too much for each step.
     fn narrows_at_look(&self) -> bool {
@@ -260,7 +262,7 @@ trait Condition: Send {
     /// Tells of these what holds once more at the next look, with the figures of then.
     fn refresh(&mut self, _: Again) {}
     /// Takes a step that the rule is about.
-    fn observe(&mut self, step: &Step, ledger: &Ledger);
+    fn observe(&mut self, _: &Step, _: &Ledger) {}
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut evidence::Findings<'_>);
     /// What it has counted and found, to go on from after a restart.

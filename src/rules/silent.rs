@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::evidence::Findings;
-use super::{Condition, Kind, Minute, Rule, Takes, words};
+use super::{Condition, Kind, Minute, Rule, words};
 use crate::alert::{About, Finding, GroupKey, GroupKind};
-use crate::analyse::{CameraId, Ledger, Step};
+use crate::analyse::{CameraId, Ledger};
 use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section, duration_text};
 use crate::time::Timestamp;
@@ -57,12 +57,6 @@ impl Condition for Running {
         (self.minute, self.found) = decode(bytes)?;
         Ok(())
     }
-
-    fn takes(&self) -> Takes {
-        Takes::NOTHING
-    }
-
-    fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         if !self.minute.is_over(now) {

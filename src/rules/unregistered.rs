@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::evidence::Findings;
-use super::{Condition, Kind, Minute, Rule, Severity, Takes, words};
+use super::{Condition, Kind, Minute, Rule, Severity, words};
 use crate::alert::{About, Finding, GroupKey, GroupKind};
-use crate::analyse::{Camera, CameraId, Ledger, Step};
+use crate::analyse::{Camera, CameraId, Ledger};
 use crate::device::Certainty;
 use crate::saved::{Damaged, decode, encode_small};
 use crate::settings::{Problems, Section};
@@ -54,12 +54,6 @@ impl Condition for Running {
         (self.minute, self.found) = decode(bytes)?;
         Ok(())
     }
-
-    fn takes(&self) -> Takes {
-        Takes::NOTHING
-    }
-
-    fn observe(&mut self, _: &Step, _: &Ledger) {}
 
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         if !self.minute.is_over(now) {
