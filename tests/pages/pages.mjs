@@ -77,6 +77,12 @@ await check("cameras: search, filter, sort, pages, all in the address", OPERATOR
   await page.waitForURL((url) => url.searchParams.get("order") !== "asc");
   assert.equal(await head.getAttribute("aria-sort"), "descending");
 
+  // On paper a column still says what it is, and a chart is no wider than its frame.
+  await page.emulateMedia({ media: "print" });
+  assert.ok(await head.getByText("Camera", { exact: true }).isVisible(), "columns keep their heads in print");
+  assert.ok(!(await page.getByLabel("Search").isVisible()), "what cannot be used is not printed");
+  await page.emulateMedia({ media: null });
+
   await page.getByLabel("Search").fill("script");
   await page.getByText("1–1 of 1 camera").waitFor();
   assert.match(page.url(), /q=script/);
