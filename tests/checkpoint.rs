@@ -2,19 +2,23 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use camwatch::alert::Transition;
 use camwatch::config::Config;
 use camwatch::geo::{Class, Geo};
+use camwatch::net::{Mac, Segment};
 use camwatch::pipeline::{Analysis, Batch, Front, OtherFormat, Restored};
 use camwatch::report::document::Capture;
 use camwatch::report::{Document, inventory};
 use camwatch::saved::{FORMAT, Pieces};
 use camwatch::source::Sources;
 use camwatch::store::checkpoint::{Checkpoint, CoverageRow, Destination, HourRow};
+use camwatch::time::Timestamp;
+use camwatch::track::{Event, EventKind, NameKind, NameSeen};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -498,4 +502,67 @@ proptest! {
         }
         must_go_on(replay, rows);
     }
+}
+
+/// Four cameras that call all the time, and two made-up ones a minute that call once each.
+fn flood(cameras: u64) -> Replay {
+    let mut config = config("[[camera]]\nname = \"gate\"\naddress = \"10.0.0.1\"");
+    config.limits.cameras = cameras;
+    let mut batches = Vec::new();
+    for minute in 0..200_u32 {
+        let now = Timestamp::from_parts(1_427_878_800 + i64::from(minute) * 60, 0);
+        let mut events = Vec::new();
+        let mut meet = |number: u32, destination: u32| {
+            let (device, destination) = (IpAddr::from((0x0a00_0000 | number).to_be_bytes()), china(destination));
+            let [_, _, c, d] = number.to_be_bytes();
+            let mac = Mac([0x44, 0x19, 0xb6, 0, c, d]);
+            let mut seen = NameSeen::said(NameKind::Dns, format!("{destination}.example"));
+            (seen.addresses, seen.ttl_s) = (vec![destination], 60);
+            let service = "tcp/443".parse().unwrap();
+            for kind in [
+                EventKind::Present { link: Some(mac) },
+                EventKind::Name(Box::new(seen)),
+                EventKind::Attempt { destination, service },
+                EventKind::Attempt { destination: IpAddr::from([10, 9, 0, 1]), service },
+            ] {
+                events.push(Event { time: now, segment: Segment::Whole, device, mac: Some(mac), kind });
+            }
+        };
+        (1..5).for_each(|number| meet(number, number));
+        (0..2).for_each(|one| meet(1000 + 2 * minute + one, 1000 + 2 * minute + one));
+        batches.push(Batch { events, now, frames: 24, lost: 0, down: false });
+    }
+    Replay { config, geo: Arc::new(Geo::built_in()), batches, capture: Capture::default() }
+}
+
+fn china(number: u32) -> IpAddr {
+    IpAddr::from((0x7818_0000_u32 + number).to_be_bytes())
+}
+
+#[test]
+fn cameras_that_make_room_are_gone_after_a_restart_too() {
+    let replay = flood(64);
+    let whole = replay.run(false, |number| number % 50 == 0);
+    Replay::same(&whole, &replay.run(true, |number| number % 50 == 0), "cut at every 50th");
+    // Coverage is told of those that are there at a checkpoint.
+    let often = replay.run(false, |number| number % 7 == 0);
+    Replay::same(&often, &replay.run(true, |number| number % 7 == 0), "cut at every 7th");
+    let ledger = whole.analysis.ledger();
+    assert!(ledger.evicted_cameras() > 100 && ledger.cameras_left_out() > 100, "{}", ledger.evicted_cameras());
+    for number in 1..5_u8 {
+        let address = IpAddr::from([10, 0, 0, number]);
+        let (_, camera) = ledger.cameras().find(|(_, camera)| camera.addresses == [address]).unwrap();
+        assert_eq!((camera.attempts, camera.overseas_attempts, camera.internal_attempts), (400, 200, 200));
+    }
+    let attempts: u64 = whole.kept.hours.values().map(|row| row.counts.attempts).sum();
+    assert_eq!(attempts, ledger.totals().attempts, "of those that left, too");
+    // Of nobody an alert holds that is not there.
+    let there: BTreeSet<&str> = ledger.cameras().map(|(_, camera)| camera.id.as_str()).collect();
+    let alerts = whole.analysis.alerts();
+    let stranger = alerts.iter().find(|alert| &*alert.rule == "camera-unregistered").unwrap();
+    let members = stranger.evidence["members"].as_array().unwrap();
+    let holding = members.iter().filter(|member| member["holds"] == true);
+    let holding: BTreeSet<&str> = holding.map(|member| member["subject"].as_str().unwrap()).collect();
+    assert!(holding.len() > 50 && holding.is_subset(&there), "{:?}", holding.difference(&there));
+    assert!(members.len() > holding.len() + 100, "those that left are told as cleared");
 }

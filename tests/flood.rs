@@ -62,7 +62,10 @@ fn hour(calls: impl Fn(u64) -> Vec<(u32, u32)>) -> (Cost, Alerts) {
             let told = alerts.take(findings, &ledger, now);
             cost.told += told.len();
             cost.fired += told.iter().filter(|told| told.event == Told::Firing).count();
-            ledger.age(now);
+            if ledger.age(now) {
+                engine.forget_gone(&ledger);
+                alerts.forget_gone(&ledger);
+            }
         }
     }
     (cost, alerts)

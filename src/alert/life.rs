@@ -12,7 +12,7 @@ use super::exceptions::{Exceptions, HiddenCounts};
 use super::live::{Key, Live, Member, RuleGone, Shown};
 use super::packed::Packed;
 use super::room::{Room, push};
-use super::{Alert, Finding, GroupKey, GroupKind, State, SuppressError, SuppressionEntry, Told, Transition};
+use super::{About, Alert, Finding, GroupKey, GroupKind, State, SuppressError, SuppressionEntry, Told, Transition};
 use crate::analyse::{CameraId, Ledger};
 use crate::rules::{Severity, Suppression, SuppressionSpec};
 use crate::time::Timestamp;
@@ -369,6 +369,20 @@ impl Alerts {
         let hidden = self.live.iter().filter(|(_, live)| live.members.values().any(|one| one.hidden.is_some()));
         let hidden = hidden.map(|(key, live)| live.alert(key, State::Suppressed, now, Shown::KeptBack));
         sorted(hidden.chain(self.kept_back.iter().cloned()))
+    }
+
+    /// Clears what holds of cameras that are no more: their alerts end at the next [`Alerts::take`].
+    pub fn forget_gone(&mut self, ledger: &Ledger) {
+        let resting = self.resting.values_mut().map(|(_, live)| live);
+        for live in self.live.values_mut().chain(resting) {
+            let is_gone = |member: &Member| member.about.camera.is_some_and(|id| ledger.camera_of(id).is_none());
+            let gone = live.members.iter().filter(|(_, member)| is_gone(member));
+            let gone: Vec<_> = gone.map(|(name, member)| (name.clone(), member.hidden.clone())).collect();
+            for (name, hidden) in gone {
+                live.set(&name, false, hidden);
+                live.members.entry(name).and_modify(|member| member.about = About::default());
+            }
+        }
     }
 
     /// Ends the alerts of a rule that is no more or says something else now, at the next [`Alerts::take`].

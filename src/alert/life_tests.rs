@@ -436,3 +436,37 @@ fn the_evidence_of_a_thousand_cameras_stays_small() {
     let size = serde_json::to_string(&alert).unwrap().len();
     assert!(size < 150_000, "{size} bytes");
 }
+
+#[test]
+fn what_held_of_a_camera_that_left_clears() {
+    let limits = LedgerLimits { cameras: 16, ..LedgerLimits::default() };
+    let ledger = Ledger::new(Arc::new(WatchList::new(Vec::new())), Arc::new(Geo::built_in()), limits);
+    let mut bench = Bench { alerts: Alerts::default(), ledger };
+    let about: Vec<About> = (1..=16).map(|one| bench.call(&format!("10.0.0.{one}"), "120.26.96.67")).collect();
+    let of = |one: usize, group: &str| Finding {
+        group: GroupKey::new(GroupKind::Camera, group),
+        about: about[one].clone(),
+        ..finding(&format!("10.0.0.{}", one + 1), 0, true)
+    };
+    bench.take(vec![of(0, "alone"), of(0, "both"), of(1, "both")], 0);
+    assert_eq!(bench.take(Vec::new(), 60).len(), 2, "both fire");
+    // The others call once more, and one more finds no room.
+    let event = |one: u8, second| Event {
+        time: at(second),
+        segment: Segment::Whole,
+        device: [10, 0, 0, one].into(),
+        mac: None,
+        kind: EventKind::Attempt { destination: [120, 26, 96, 67].into(), service: "tcp/443".parse().unwrap() },
+    };
+    for one in 2..=17 {
+        bench.ledger.take(&event(one, 3000));
+    }
+    assert!(bench.ledger.age(at(4000)));
+    bench.alerts.forget_gone(&bench.ledger);
+    assert!(bench.ledger.take(&event(17, 4001)).is_some(), "another has its place");
+    let told = bench.take(Vec::new(), 4010);
+    assert_eq!(told.iter().map(|told| told.event).collect::<Vec<_>>(), [Told::Resolved]);
+    assert_eq!(told[0].alert.evidence["camera"], "alone");
+    let firing = bench.alerts.firing_by_camera();
+    assert_eq!(firing.into_iter().collect::<Vec<_>>(), [(about[1].camera.unwrap(), 1)]);
+}

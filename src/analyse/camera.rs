@@ -1,6 +1,7 @@
 //! A watched device, as the ledger keeps it.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
@@ -13,9 +14,46 @@ use crate::device::{self, DeviceId, DeviceKind, Vendors};
 use crate::net::{Mac, Segment, Service};
 use crate::time::Timestamp;
 
-/// A camera's place in the ledger. Stays valid as long as the ledger lives; places are not used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct CameraId(pub(super) u32);
+/// A camera's place in the ledger, below the generation of those who had it one after another. A camera that has left is
+/// nobody from then on: who takes its place has another id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct CameraId(u32);
+
+impl CameraId {
+    /// The bits that tell the place.
+    const PLACE_BITS: u32 = 24;
+    /// How many places there are at most; the one after them is nobody's.
+    pub(super) const PLACES: usize = (1 << Self::PLACE_BITS) - 1;
+    /// No camera ever.
+    pub(super) const NOBODY: Self = Self(u32::MAX);
+
+    pub(super) fn new(place: u32, generation: u8) -> Self {
+        Self(u32::from(generation) << Self::PLACE_BITS | place)
+    }
+
+    #[inline]
+    pub(super) fn place(self) -> u32 {
+        self.0 & Self::PLACES as u32
+    }
+
+    #[inline]
+    pub(super) fn generation(self) -> u8 {
+        (self.0 >> Self::PLACE_BITS) as u8
+    }
+}
+
+/// By place, whatever the generation: the order in which cameras are gone through.
+impl Ord for CameraId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.place(), self.generation()).cmp(&(other.place(), other.generation()))
+    }
+}
+
+impl PartialOrd for CameraId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// By what a device is known over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +137,9 @@ pub struct Camera {
     pub last: Timestamp,
     /// The rhythm of its calls to all overseas destinations together.
     pub overseas_beat: Beat,
+    /// How many had its place before, as far as ids tell.
+    #[serde(default)]
+    pub(super) generation: u8,
     /// The pair of the last event: the next is most often the same.
     #[serde(skip)]
     pub(super) last_pair: Option<(IpAddr, PairId)>,
@@ -150,6 +191,7 @@ impl Camera {
             first: now,
             last: now,
             overseas_beat: Beat::default(),
+            generation: 0,
             last_pair: None,
         };
         camera.configure(configured);
@@ -167,14 +209,6 @@ impl Camera {
         if let Some(camera) = configured {
             self.kind = camera.kind;
         }
-    }
-
-    /// In place of one that cannot be read back: it is shown to nobody, and its pairs neither.
-    pub(super) fn nobodys() -> Self {
-        let address = IpAddr::from([0, 0, 0, 0]);
-        let identity = Identity::Address(Segment::Whole, address);
-        let camera = Self::new(identity, Segment::Whole, address, None, Timestamp::MIN);
-        Self { behind_router: true, addresses: Vec::new(), ..camera }
     }
 
     /// The counters, for checks.
@@ -216,4 +250,17 @@ impl Camera {
 /// The configured name, where it is this device's and not a range's.
 fn name_of(configured: Option<&device::Camera>) -> Option<String> {
     configured.filter(|camera| camera.is_one_device()).and_then(|camera| camera.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_place_and_who_has_it_and_goes_by_the_place() {
+        let id = CameraId::new(65_535, 255);
+        assert_eq!((id.place(), id.generation()), (65_535, 255));
+        assert!(CameraId::new(3, 0) < CameraId::new(3, 1) && CameraId::new(3, 9) < CameraId::new(4, 0));
+        assert!(CameraId::NOBODY.place() as usize >= CameraId::PLACES, "no camera is there");
+    }
 }

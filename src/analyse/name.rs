@@ -98,8 +98,14 @@ pub struct NameRhythm {
 
 impl NameRhythm {
     /// As [`NamePair::nobodys`].
-    pub(super) fn nobodys(camera: CameraId) -> Self {
+    pub(super) fn nobodys() -> Self {
+        let camera = CameraId::NOBODY;
         Self { camera, name: Arc::from(""), addresses: Vec::new(), beat: Beat::default() }
+    }
+
+    /// Whether its place is free.
+    pub(super) fn is_nobodys(&self) -> bool {
+        self.camera == CameraId::NOBODY
     }
 
     /// As [`NamePair::bound`].
@@ -145,10 +151,10 @@ impl NamePair {
         [dns, tls, quic, http, self.answers]
     }
 
-    /// In place of one that cannot be read back: nobody's, so that nobody is shown it.
-    pub(super) fn nobodys(camera: CameraId) -> Self {
+    /// In place of one that cannot be read back, or whose camera has left: nobody is shown it, and the place is free.
+    pub(super) fn nobodys() -> Self {
         Self {
-            camera,
+            camera: CameraId::NOBODY,
             client: IpAddr::from([0, 0, 0, 0]),
             name: Arc::from(""),
             asked: [0; NameKind::ALL.len()],
@@ -161,6 +167,11 @@ impl NamePair {
             last: Timestamp::MIN,
             rhythm: RhythmId(u32::MAX),
         }
+    }
+
+    /// Whether its place is free.
+    pub(super) fn is_nobodys(&self) -> bool {
+        self.camera == CameraId::NOBODY
     }
 
     /// Shorter, where the lists of something damaged are too long.
@@ -204,6 +215,9 @@ pub(super) struct NameTable {
     pub(super) names: Vec<NamePair>,
     /// Never more than there are names.
     pub(super) rhythms: Vec<NameRhythm>,
+    /// Places that are free, the highest first: used before new ones.
+    free_names: Vec<u32>,
+    free_rhythms: Vec<u32>,
     pub(super) by_rhythm: AHashMap<(CameraId, Arc<str>), RhythmId>,
     pub(super) by_name: AHashMap<NameKey, NameId>,
     /// What an address was last called by, and until when that holds.
@@ -227,6 +241,8 @@ impl NameTable {
         Self {
             names: Vec::new(),
             rhythms: Vec::new(),
+            free_names: Vec::new(),
+            free_rhythms: Vec::new(),
             by_rhythm: AHashMap::new(),
             by_name: AHashMap::new(),
             by_address: AHashMap::new(),
@@ -246,9 +262,8 @@ impl NameTable {
                 return None;
             }
             None => {
-                let id = NameId(self.names.len() as u32);
                 let rhythm = self.rhythm(camera, &key.2);
-                self.names.push(NamePair {
+                let new = NamePair {
                     camera,
                     client,
                     name: key.2.clone(),
@@ -261,7 +276,8 @@ impl NameTable {
                     first: now,
                     last: now,
                     rhythm,
-                });
+                };
+                let id = NameId(put(&mut self.names, &mut self.free_names, new));
                 self.by_name.insert(key, id);
                 *self.by_camera.entry(camera).or_default() += 1;
                 id
@@ -303,7 +319,7 @@ impl NameTable {
 
     fn has_room(&self, camera: CameraId) -> bool {
         let own = self.by_camera.get(&camera).copied().unwrap_or(0);
-        self.names.len() < self.limit / 2 || (self.names.len() < self.limit && own < (self.limit / 64).max(1))
+        self.len() < self.limit / 2 || (self.len() < self.limit && own < (self.limit / 64).max(1))
     }
 
     /// The name under which a camera knows an address now, and how it is known.
@@ -313,9 +329,8 @@ impl NameTable {
 
     fn rhythm(&mut self, camera: CameraId, name: &Arc<str>) -> RhythmId {
         *self.by_rhythm.entry((camera, name.clone())).or_insert_with(|| {
-            let beat = Beat::default();
-            self.rhythms.push(NameRhythm { camera, name: name.clone(), addresses: Vec::new(), beat });
-            let id = RhythmId(self.rhythms.len() as u32 - 1);
+            let new = NameRhythm { camera, name: name.clone(), ..NameRhythm::nobodys() };
+            let id = RhythmId(put(&mut self.rhythms, &mut self.free_rhythms, new));
             self.unwritten.rhythms.note(id.0);
             id
         })
@@ -326,6 +341,44 @@ impl NameTable {
         let id = self.names.get(name.0 as usize)?.rhythm;
         self.unwritten.rhythms.note(id.0);
         self.rhythms.get_mut(id.0 as usize)?.beat.event(time).then_some(id)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.names.len() - self.free_names.len()
+    }
+
+    /// Some cameras leave, and their names with them.
+    pub(super) fn forget(&mut self, leaves: impl Fn(CameraId) -> bool) {
+        for (place, name) in (0..).zip(&mut self.names).filter(|(_, name)| leaves(name.camera)) {
+            let NamePair { camera, client, name, .. } = std::mem::replace(name, NamePair::nobodys());
+            self.by_name.remove(&(camera, client, name));
+            self.unwritten.names.note(place);
+        }
+        for (place, rhythm) in (0..).zip(&mut self.rhythms).filter(|(_, rhythm)| leaves(rhythm.camera)) {
+            let NameRhythm { camera, name, .. } = std::mem::replace(rhythm, NameRhythm::nobodys());
+            self.by_rhythm.remove(&(camera, name));
+            self.unwritten.rhythms.note(place);
+        }
+        self.by_camera.retain(|camera, _| !leaves(*camera));
+        self.by_address.retain(|place, _| {
+            let leaves = leaves(place.0);
+            if leaves {
+                self.unwritten.addresses.note(*place);
+            }
+            !leaves
+        });
+        self.find_free();
+    }
+
+    /// Finds the places that are nobody's.
+    pub(super) fn find_free(&mut self) {
+        let names = (0..).zip(&self.names).filter(|(_, name)| name.is_nobodys());
+        self.free_names = names.map(|(place, _)| place).collect();
+        let rhythms = (0..).zip(&self.rhythms).filter(|(_, rhythm)| rhythm.is_nobodys());
+        self.free_rhythms = rhythms.map(|(place, _)| place).collect();
+        self.free_names.reverse();
+        self.free_rhythms.reverse();
     }
 
     /// Forgets what no longer holds.
@@ -340,6 +393,18 @@ impl NameTable {
     }
 }
 
+/// Puts something at the first free place, and gives that.
+fn put<T>(table: &mut Vec<T>, free: &mut Vec<u32>, new: T) -> u32 {
+    if let Some(place) = free.pop()
+        && let Some(entry) = table.get_mut(place as usize)
+    {
+        *entry = new;
+        return place;
+    }
+    table.push(new);
+    table.len() as u32 - 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,7 +414,7 @@ mod tests {
         let mut names = NameTable::new(1000);
         let mut ask = |camera: u32, name: String| {
             let seen = NameSeen::said(NameKind::Dns, name);
-            names.take(CameraId(camera), IpAddr::from([10, 0, 0, 1]), &seen, Timestamp::MIN).is_some()
+            names.take(CameraId::new(camera, 0), IpAddr::from([10, 0, 0, 1]), &seen, Timestamp::MIN).is_some()
         };
         let taken = (0..5000).filter(|number| ask(0, format!("{number}.example"))).count();
         assert_eq!(taken, 500);

@@ -180,20 +180,24 @@ fn lookups(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'
     section.finish(p);
 }
 
+/// The most of anything that is held.
+const MOST: u64 = 100_000_000;
+
 fn limits(config: &mut Config, mut section: Section<'_, '_>, p: &mut Problems<'_>) {
     let limits = &mut config.limits;
-    for (key, place) in [
-        ("flows", &mut limits.flows),
-        ("cameras", &mut limits.cameras),
-        ("pairs", &mut limits.pairs),
-        ("names", &mut limits.names),
-        ("devices", &mut limits.devices),
+    for (key, place, most) in [
+        ("flows", &mut limits.flows, MOST),
+        // Ids of cameras have no more places.
+        ("cameras", &mut limits.cameras, 16_000_000),
+        ("pairs", &mut limits.pairs, MOST),
+        ("names", &mut limits.names, MOST),
+        ("devices", &mut limits.devices, MOST),
     ] {
         if let Some(value) = section.get::<u64>(key, p) {
-            if (1000..=100_000_000).contains(&value) {
+            if (1000..=most).contains(&value) {
                 *place = value;
             } else {
-                p.add(section.span_of(key), format!("`{key}`: write a number from 1000 to 100000000"));
+                p.add(section.span_of(key), format!("`{key}`: write a number from 1000 to {most}"));
             }
         }
     }

@@ -205,6 +205,15 @@ pub(super) const LEDGER: Room = Room {
             },
         ),
         counter(
+            "camwatch_ledger_evicted_cameras_total",
+            "cameras",
+            &[],
+            "Cameras that left because the ledger was full: made up, or not seen for an hour or more.",
+            |s, v| {
+                v(&[], s.analysed.evicted_cameras as f64);
+            },
+        ),
+        counter(
             "camwatch_ledger_left_out_total",
             "events",
             &["table"],

@@ -125,8 +125,17 @@ impl Analysis {
         if self.engine.is_due(time) {
             self.ledger.listen(time);
             told.extend(self.look(time));
-            self.ledger.age(time);
+            if self.ledger.age(time) {
+                self.forget_gone();
+            }
         }
+    }
+
+    /// Rules and alerts forget cameras that are gone: what they had may be another's with the next event.
+    pub(super) fn forget_gone(&mut self) {
+        self.engine.forget_gone(&self.ledger);
+        self.alerts.forget_gone(&self.ledger);
+        self.mark_changed();
     }
 
     /// Looks at every rule; of what is told now, the figures are those of now.

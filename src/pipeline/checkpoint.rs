@@ -144,6 +144,8 @@ impl Analysis {
         // What is hidden from now on is to be in the next checkpoint.
         alerts.take_hidden();
         analysis.put_back(alerts, later);
+        // Of what could not be read back, the place may be another's soon.
+        analysis.forget_gone();
         if let Some(sums) = pieces.take_one::<Sums>(SUMS) {
             analysis.now = sums.now;
         }
@@ -157,10 +159,11 @@ impl Analysis {
 }
 
 fn hour_row(hour: HourCounted, ledger: &Ledger) -> Option<HourRow> {
-    let HourCounted { hour, camera, destination, place, names, services, counts, first, last } = hour;
+    let HourCounted { hour, camera, left, destination, place, names, services, counts, first, last } = hour;
+    let known = || Some(ledger.camera_of(camera).filter(|camera| !camera.behind_router)?.id.clone());
     Some(HourRow {
         hour,
-        camera: ledger.camera_of(camera).filter(|camera| !camera.behind_router)?.id.clone(),
+        camera: left.map(|id| id.to_string()).or_else(known)?,
         destination: destination.map_or(Destination::Internal, Destination::Address),
         names: names.iter().map(ToString::to_string).collect(),
         country: place.country_text(),

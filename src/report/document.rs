@@ -132,6 +132,7 @@ impl CoverageEntry {
 struct Tables {
     evicted_flows: u64,
     evicted_pairs: u64,
+    evicted_cameras: u64,
     cameras_left_out: u64,
     names_left_out: u64,
     devices_left_out: u64,
@@ -322,6 +323,7 @@ impl<'a> Document<'a> {
             tables: Tables {
                 evicted_flows,
                 evicted_pairs: ledger.evicted_pairs(),
+                evicted_cameras: ledger.evicted_cameras(),
                 cameras_left_out: ledger.cameras_left_out(),
                 names_left_out: ledger.names_left_out(),
                 devices_left_out: ledger.inventory().left_out(),

@@ -201,6 +201,13 @@ impl Condition for Running {
         self.again.add(again);
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.followed.retain(|key, _| ledger.has_beat(*key));
+        if let Some(sums) = &mut self.overseas.sums {
+            sums.retain(|id, _| ledger.camera_of(*id).is_some());
+        }
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let mut overseas = std::mem::take(&mut self.overseas);
         let per = self.rule.per;

@@ -145,6 +145,12 @@ impl Engine {
         }
     }
 
+    /// Forgets cameras that are no more, and what there was of them, before others are at their places. Their findings end
+    /// with them, see [`Alerts::forget_gone`](crate::alert::Alerts::forget_gone).
+    pub fn forget_gone(&mut self, ledger: &Ledger) {
+        self.running.iter_mut().for_each(|running| running.condition.forget_gone(ledger));
+    }
+
     /// Looks at every rule.
     pub fn look(&mut self, ledger: &Ledger, now: Timestamp) -> Vec<Finding> {
         self.next_look = Some(now + LOOK_EVERY);
@@ -198,5 +204,85 @@ impl Engine {
     /// The rules.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.running.iter().map(|running| &running.rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::super::testing::{rule, time};
+    use super::*;
+    use crate::analyse::LedgerLimits;
+    use crate::device::WatchList;
+    use crate::geo::Geo;
+    use crate::net::Segment;
+    use crate::track::{Event, EventKind, NameKind, NameSeen, Traffic};
+
+    const ALL: [(&str, &str); 10] = [
+        ("rate", "attempts = 1"),
+        ("rate", "attempts = 1\nper = \"camera and destination\""),
+        ("volume", "bytes = \"2 KiB\"\nwindow = \"2 h\""),
+        ("surge", "by = \"owner\""),
+        ("new_destination", "by = \"address\"\nper = \"camera\"\nlearning = \"1 h\""),
+        ("long", "after = \"1 min\""),
+        ("inbound", ""),
+        ("lateral", "hosts = 1"),
+        ("policy", "allow_countries = [\"GB\"]"),
+        ("dns", "resolvers = [\"10.0.0.53\"]"),
+    ];
+
+    /// What each rule has counted and found.
+    fn saved(engine: &Engine) -> Vec<(&'static str, Vec<u8>)> {
+        engine.running.iter().map(|running| (running.rule.word, running.condition.save())).collect()
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_camera_that_is_gone() {
+        let limits = LedgerLimits { cameras: 1, ..LedgerLimits::default() };
+        let mut ledger = Ledger::new(Arc::new(WatchList::new(Vec::new())), Arc::new(Geo::built_in()), limits);
+        let rules: Vec<Rule> =
+            ALL.iter().map(|(kind, keys)| rule(kind, keys).unwrap_or_else(|e| panic!("{kind}: {e:?}"))).collect();
+        let mut engine = Engine::new(rules.clone());
+        let take = |engine: &mut Engine, ledger: &mut Ledger, from: [u8; 4], at: i64, kind: EventKind| {
+            let event = Event { time: time(at), segment: Segment::Whole, device: from.into(), mac: None, kind };
+            if let Some(step) = ledger.take(&event) {
+                engine.observe(&step, ledger);
+            }
+        };
+        let service = || "tcp/443".parse().unwrap();
+        let china: IpAddr = "120.26.96.67".parse().unwrap();
+        let camera = [10, 20, 0, 1];
+        let traffic = Traffic { bytes_out: 10_000, lasted: Duration::from_secs(100), ..Traffic::default() };
+        let kinds = [
+            EventKind::Attempt { destination: china, service: service() },
+            EventKind::Contact { destination: china, service: service(), outcome: None, traffic },
+            EventKind::Attempt { destination: "10.20.1.1".parse().unwrap(), service: service() },
+            EventKind::Attempt { destination: "10.20.1.2".parse().unwrap(), service: service() },
+            EventKind::Inbound { from: china, from_port: 1000, service: service() },
+            EventKind::Name(Box::new(NameSeen::said(NameKind::Dns, "a.example".to_owned()))),
+        ];
+        let mut nobody = Engine::new(rules);
+        nobody.look(&ledger, time(10));
+        let fresh = saved(&nobody);
+        for second in [0, 1] {
+            for kind in kinds.clone() {
+                take(&mut engine, &mut ledger, camera, second, kind);
+            }
+            if second == 0 {
+                assert!(!engine.look(&ledger, time(10)).is_empty());
+            }
+        }
+        let known: Vec<bool> = saved(&engine).iter().zip(&fresh).map(|(now, fresh)| now != fresh).collect();
+        assert_eq!(known, [true; ALL.len()], "each knows something of it");
+        take(&mut engine, &mut ledger, [10, 20, 0, 2], 4000, kinds[0].clone());
+        assert!(ledger.age(time(4000)));
+        engine.forget_gone(&ledger);
+        for (now, fresh) in saved(&engine).into_iter().zip(fresh) {
+            assert_eq!(now, fresh);
+        }
+        take(&mut engine, &mut ledger, [10, 20, 0, 2], 4001, kinds[0].clone());
+        let findings = engine.look(&ledger, time(4010));
+        assert!(findings.iter().all(|finding| &*finding.member == "10.20.0.2"), "{findings:?}");
     }
 }

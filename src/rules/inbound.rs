@@ -92,6 +92,11 @@ impl Condition for Running {
         }
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.fresh.retain(|call| ledger.camera_of(call.camera).is_some());
+        self.found.retain(|(id, _), _| ledger.camera_of(*id).is_some());
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let again = std::mem::take(&mut self.again).is_any();
         for call in std::mem::take(&mut self.fresh) {

@@ -223,6 +223,16 @@ impl Condition for Running {
         self.fresh.insert(act, step.time);
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.last = None;
+        self.fresh.retain(|act, _| match act {
+            Act::Call(id, _) => ledger.pair_of(*id).is_some(),
+            Act::Question(id) => ledger.name_of(*id).is_some_and(|name| ledger.camera_of(name.camera).is_some()),
+            Act::Inside(id, ..) => ledger.camera_of(*id).is_some(),
+        });
+        self.found.retain(|(id, _), _| ledger.camera_of(*id).is_some());
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         self.last = None;
         let mut fresh: Vec<(Act, Timestamp)> = std::mem::take(&mut self.fresh).into_iter().collect();

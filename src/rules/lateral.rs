@@ -133,6 +133,11 @@ impl Condition for Running {
         }
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.cameras.retain(|id, _| ledger.camera_of(*id).is_some());
+        self.in_all = self.cameras.values().map(|called| called.hosts.len()).sum();
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let lateral = &self.lateral;
         let again = std::mem::take(&mut self.again).is_any();

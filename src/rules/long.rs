@@ -160,6 +160,11 @@ impl Condition for Running {
         span.flow = flow;
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.spans.retain(|_, span| ledger.camera_of(span.camera).is_some());
+        self.lost.retain(|span| ledger.camera_of(span.camera).is_some());
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let again = std::mem::take(&mut self.again);
         let (long, mut changed) = (&self.long, Vec::new());

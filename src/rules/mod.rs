@@ -263,6 +263,8 @@ trait Condition: Send {
     fn refresh(&mut self, _: Again) {}
     /// Takes a step that the rule is about.
     fn observe(&mut self, _: &Step, _: &Ledger) {}
+    /// Forgets cameras that are no more, with all that it holds of them: their findings are ended elsewhere.
+    fn forget_gone(&mut self, ledger: &Ledger);
     /// Looks at `now` for whom the condition holds, and for whom it no longer does.
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut evidence::Findings<'_>);
     /// What it has counted and found, to go on from after a restart.

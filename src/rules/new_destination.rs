@@ -140,6 +140,13 @@ impl Condition for Running {
         }
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        let known = |id: &CameraId| ledger.camera_of(*id).is_some();
+        self.fresh.retain(|(_, id, _)| known(id));
+        self.known.retain(|(group, _)| !matches!(group, Group::Camera(id) if !known(id)));
+        self.found.retain(|_, (_, id, _)| known(id));
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         for (time, id, pair_id) in std::mem::take(&mut self.fresh) {
             let Some(pair) = ledger.pair_of(pair_id).filter(|pair| pair.camera == id) else { continue };

@@ -345,6 +345,14 @@ impl Condition for Running {
         count.peak = count.peak.max(count.sum);
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        let known = |(Subject::Camera(id) | Subject::Country(id, _) | Subject::Destination(id, _)): &Subject| {
+            ledger.camera_of(*id).is_some()
+        };
+        self.counts.retain(|subject, _| known(subject));
+        self.over.retain(known);
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         let step = self.step_at(now);
         let again = std::mem::take(&mut self.again);

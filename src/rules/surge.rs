@@ -185,6 +185,17 @@ impl Condition for Running {
         }
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.fresh.retain(|(_, id, _)| ledger.camera_of(*id).is_some());
+        self.known.retain(|(id, _)| ledger.camera_of(*id).is_some());
+        for started in self.targets.values_mut() {
+            started.cameras.retain(|id, _| ledger.camera_of(*id).is_some());
+            started.joined.retain(|id| ledger.camera_of(*id).is_some());
+        }
+        self.targets.retain(|_, started| !started.cameras.is_empty());
+        self.starts = self.targets.values().map(|started| started.cameras.len()).sum();
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         for (time, camera, id) in std::mem::take(&mut self.fresh) {
             let Some(pair) = ledger.pair_of(id).filter(|pair| pair.camera == camera) else { continue };

@@ -55,6 +55,10 @@ impl Condition for Running {
         Ok(())
     }
 
+    fn forget_gone(&mut self, ledger: &Ledger) {
+        self.found.retain(|id, _| ledger.camera_of(*id).is_some());
+    }
+
     fn look(&mut self, rule: &Rule, ledger: &Ledger, now: Timestamp, findings: &mut Findings<'_>) {
         if !self.minute.is_over(now) {
             return;

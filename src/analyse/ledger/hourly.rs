@@ -23,6 +23,8 @@ pub struct HourCounted {
     pub hour: i64,
     /// The camera.
     pub camera: CameraId,
+    /// The camera's own id, where it has left the ledger since.
+    pub left: Option<Arc<str>>,
     /// Whom it called; none: everything internal of which the ledger keeps no pairs.
     pub destination: Option<IpAddr>,
     /// Where that is and whose it is.
@@ -151,6 +153,20 @@ impl Hourly {
         }
     }
 
+    /// A camera leaves the ledger, all its pairs did: what it came to is told. See [`Hourly::name_left`].
+    pub(super) fn close_camera(&mut self, camera: CameraId) {
+        if let Some(pair) = self.inside.remove(&camera) {
+            self.tell(None, &pair, &Counts::default(), pair.first);
+        }
+    }
+
+    /// Cameras leave the ledger: what is told of them, and was not taken, says itself whose it is, as `id_of` knows it.
+    pub(super) fn name_left(&mut self, id_of: impl Fn(CameraId) -> Option<Arc<str>>) {
+        for told in self.told.iter_mut().filter(|told| told.left.is_none()) {
+            told.left = id_of(told.camera);
+        }
+    }
+
     /// What is open is told, as of the hour that it was counted in.
     pub(super) fn close(&mut self, pairs: &[Option<Pair>]) {
         for open in std::mem::take(&mut self.open) {
@@ -175,6 +191,7 @@ impl Hourly {
         self.told.push(HourCounted {
             hour: self.hour.unwrap_or_else(|| hour_of(since)),
             camera: pair.camera,
+            left: None,
             destination,
             place: pair.place.clone(),
             names: pair.names.iter().map(|name| name.name.clone()).collect(),

@@ -1,6 +1,7 @@
 //! The ledger: every camera, every pair, every name, and what happened to them.
 
 mod hourly;
+mod room;
 mod saved;
 mod step;
 mod view;
@@ -31,7 +32,7 @@ pub use step::{BeatKey, Step, StepKind};
 /// How much the ledger may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerLimits {
-    /// Cameras; later ones are counted and left out.
+    /// Cameras; when there is no room, those leave that look made up or gone. Who finds none even so is counted and left out.
     pub cameras: usize,
     /// Pairs; the least used of some leaves when there is no room.
     pub pairs: usize,
@@ -114,7 +115,11 @@ pub struct Ledger {
     watch: Arc<WatchList>,
     geo: Arc<Geo>,
     limits: LedgerLimits,
-    cameras: Vec<Camera>,
+    cameras: Vec<Option<Camera>>,
+    /// Places of cameras that are free, and the generation that comes next there, the highest first.
+    vacant: Vec<(u32, u8)>,
+    /// Some camera has found no room since some was made.
+    wants_room: bool,
     camera_index: AHashMap<Identity, CameraId>,
     /// Cameras found lately, by a few bits of their MAC address: what has one keeps its place.
     lately: Vec<Option<(Mac, CameraId)>>,
@@ -133,12 +138,13 @@ pub struct Ledger {
     coverage: Coverage,
     totals: Totals,
     evicted_pairs: u64,
+    evicted_cameras: u64,
     cameras_left_out: u64,
     /// Configured names that are a camera's id.
     names_taken: AHashSet<String>,
     last_aged: Timestamp,
     began: Option<Timestamp>,
-    /// Places of pairs that could not be read back: used before new ones.
+    /// Places of pairs that are free, the highest first: used before new ones.
     free: Vec<PairId>,
     unwritten: Unwritten,
     hourly: Hourly,
@@ -160,13 +166,16 @@ const DEFAULT_MAX_LOSS: f64 = 0.01;
 
 impl Ledger {
     /// An empty ledger.
-    pub fn new(watch: Arc<WatchList>, geo: Arc<Geo>, limits: LedgerLimits) -> Self {
+    pub fn new(watch: Arc<WatchList>, geo: Arc<Geo>, mut limits: LedgerLimits) -> Self {
+        limits.cameras = limits.cameras.min(CameraId::PLACES);
         let inventory = Inventory::new(limits.devices, watch.router_addresses);
         Self {
             watch,
             geo,
             limits,
             cameras: Vec::new(),
+            vacant: Vec::new(),
+            wants_room: false,
             camera_index: AHashMap::new(),
             lately: vec![None; LATELY],
             pairs: Vec::new(),
@@ -180,6 +189,7 @@ impl Ledger {
             coverage: Coverage::new(DEFAULT_MAX_LOSS),
             totals: Totals::default(),
             evicted_pairs: 0,
+            evicted_cameras: 0,
             cameras_left_out: 0,
             names_taken: AHashSet::new(),
             last_aged: Timestamp::MIN,
@@ -194,7 +204,7 @@ impl Ledger {
     pub fn reconfigure(&mut self, watch: Arc<WatchList>, geo: Arc<Geo>) {
         self.watch = watch;
         self.inventory.set_router_addresses(self.watch.router_addresses);
-        for camera in &mut self.cameras {
+        for camera in self.cameras.iter_mut().flatten() {
             let address = camera.addresses.last().copied();
             camera.configure(address.and_then(|address| self.watch.configured(address, camera.mac)));
         }
@@ -255,11 +265,11 @@ impl Ledger {
                     Protocol::Udp => self.totals.udp_attempts += 1,
                     Protocol::Icmp => self.totals.icmp_attempts += 1,
                 }
-                let entry = self.cameras.get_mut(camera.0 as usize)?;
+                let entry = at_mut(&mut self.cameras, camera)?;
                 entry.attempts += 1;
                 let Some(pair) = self.pair(camera, *destination, time) else {
                     self.totals.internal_attempts += 1;
-                    self.cameras.get_mut(camera.0 as usize)?.count_internal(*service);
+                    at_mut(&mut self.cameras, camera)?.count_internal(*service);
                     if let Some(inside) = self.hourly.inside(camera, time) {
                         inside.seen(*service, time);
                         inside.counts.attempts += 1;
@@ -332,12 +342,18 @@ impl Ledger {
         }
     }
 
-    /// Does what wants doing now and then: forgets names whose time is over.
-    pub fn age(&mut self, now: Timestamp) {
-        if now.since(self.last_aged).as_secs() >= 60 || now < self.last_aged {
-            self.last_aged = now;
-            self.names.age(now);
+    /// Does what wants doing now and then: forgets names whose time is over, and makes room for cameras that found none.
+    ///
+    /// Gives whether cameras left for that. What they had may be another's with the next event: whoever refers to cameras, pairs
+    /// or names forgets those that are gone before.
+    #[must_use]
+    pub fn age(&mut self, now: Timestamp) -> bool {
+        if now.since(self.last_aged).as_secs() < 60 && now >= self.last_aged {
+            return false;
         }
+        self.last_aged = now;
+        self.names.age(now);
+        std::mem::take(&mut self.wants_room) && self.make_room(now)
     }
 
     fn count_attempt(&mut self, camera: CameraId, pair: PairId, service: Service, time: Timestamp) -> Option<bool> {
@@ -345,7 +361,7 @@ impl Ledger {
         let first = entry.counts.attempts == 0;
         entry.counts.attempts += 1;
         entry.seen(service, time);
-        let owner = self.cameras.get_mut(camera.0 as usize)?;
+        let owner = at_mut(&mut self.cameras, camera)?;
         match entry.place.class {
             Class::Overseas => {
                 self.totals.overseas_attempts += 1;
@@ -373,7 +389,7 @@ impl Ledger {
             self.listened.push(BeatKey::Pair(pair));
         }
         if entry.place.class == Class::Overseas
-            && let Some(owner) = self.cameras.get_mut(camera.0 as usize)
+            && let Some(owner) = at_mut(&mut self.cameras, camera)
             && owner.overseas_beat.event(time)
         {
             self.listened.push(BeatKey::Camera(camera));
@@ -408,7 +424,7 @@ impl Ledger {
         match key {
             BeatKey::Pair(id) => Some(&mut self.pairs.get_mut(id.0 as usize)?.as_mut()?.beat),
             BeatKey::Name(id) => Some(&mut self.names.rhythms.get_mut(id.0 as usize)?.beat),
-            BeatKey::Camera(id) => Some(&mut self.cameras.get_mut(id.0 as usize)?.overseas_beat),
+            BeatKey::Camera(id) => Some(&mut at_mut(&mut self.cameras, id)?.overseas_beat),
         }
     }
 
@@ -416,7 +432,7 @@ impl Ledger {
         match key {
             BeatKey::Pair(id) => self.unwritten.pairs.note(id.0),
             BeatKey::Name(id) => self.names.unwritten.rhythms.note(id.0),
-            BeatKey::Camera(id) => self.unwritten.cameras.note(id.0),
+            BeatKey::Camera(id) => self.unwritten.cameras.note(id.place()),
         }
     }
 
@@ -434,13 +450,13 @@ impl Ledger {
         self.unwritten.cameras.note_all(self.cameras.len());
         self.pairs.iter_mut().flatten().for_each(|pair| pair.beat = Beat::default());
         self.names.rhythms.iter_mut().for_each(|rhythm| rhythm.beat = Beat::default());
-        self.cameras.iter_mut().for_each(|camera| camera.overseas_beat = Beat::default());
+        self.cameras.iter_mut().flatten().for_each(|camera| camera.overseas_beat = Beat::default());
         self.listened.clear();
         self.scored.clear();
     }
 
     fn count_outcome(&mut self, camera: CameraId, outcome: Option<Outcome>) {
-        let Some(camera) = self.cameras.get_mut(camera.0 as usize) else { return };
+        let Some(camera) = at_mut(&mut self.cameras, camera) else { return };
         match outcome {
             Some(Outcome::Answered) => {
                 self.totals.answered += 1;
@@ -462,7 +478,7 @@ impl Ledger {
     fn name(&mut self, camera: CameraId, client: IpAddr, seen: &NameSeen, time: Timestamp) -> Option<NameId> {
         if seen.asked && seen.kind == crate::track::NameKind::Dns {
             self.totals.dns_questions += 1;
-            self.cameras.get_mut(camera.0 as usize)?.dns_questions += 1;
+            at_mut(&mut self.cameras, camera)?.dns_questions += 1;
         }
         let id = self.names.take(camera, client, seen, time)?;
         // What is said in a connection belongs to the attempt, which is an event already.
@@ -474,7 +490,7 @@ impl Ledger {
         // Whose cloud it is of tells the maker, if the device is a camera.
         if seen.asked && !known {
             for sighting in names::of_name(&name) {
-                let device = self.cameras.get(camera.0 as usize).and_then(|camera| self.device_of(camera));
+                let device = self.camera_of(camera).and_then(|camera| self.device_of(camera));
                 if let Some((device, _)) = device {
                     self.inventory.learn(device, &sighting, time);
                 }
@@ -495,7 +511,7 @@ impl Ledger {
     /// unless every address is watched.
     #[inline]
     fn pair(&mut self, camera: CameraId, address: IpAddr, time: Timestamp) -> Option<PairId> {
-        match self.cameras.get(camera.0 as usize)?.last_pair {
+        match self.camera_of(camera)?.last_pair {
             Some((last, pair)) if last == address => Some(pair),
             _ => self.another_pair(camera, address, time),
         }
@@ -515,7 +531,7 @@ impl Ledger {
             }
             self.new_pair(camera, address, place, time)?
         };
-        self.cameras.get_mut(camera.0 as usize)?.last_pair = Some((address, id));
+        at_mut(&mut self.cameras, camera)?.last_pair = Some((address, id));
         Some(id)
     }
 
@@ -526,7 +542,7 @@ impl Ledger {
         {
             pair.add_name(&name.name, kinds.iter());
         }
-        let owner = self.cameras.get_mut(camera.0 as usize)?;
+        let owner = at_mut(&mut self.cameras, camera)?;
         owner.destinations += 1;
         owner.overseas_destinations += u32::from(pair.place.class == Class::Overseas);
         let id = if self.pair_index.len() >= self.limits.pairs {
@@ -553,11 +569,23 @@ impl Ledger {
         let pair = self.pairs[at].take()?;
         self.hourly.close_one(PairId(at as u32), &pair);
         self.pair_index.remove(&(pair.camera, pair.address));
-        let camera = self.cameras.get_mut(pair.camera.0 as usize)?;
-        camera.last_pair = None;
+        if let Some(camera) = at_mut(&mut self.cameras, pair.camera) {
+            camera.last_pair = None;
+        }
         self.evicted_pairs += 1;
         Some(PairId(at as u32))
     }
+}
+
+/// A camera, if it has not left.
+#[inline]
+fn at(cameras: &[Option<Camera>], id: CameraId) -> Option<&Camera> {
+    cameras.get(id.place() as usize)?.as_ref().filter(|camera| camera.generation == id.generation())
+}
+
+#[inline]
+fn at_mut(cameras: &mut [Option<Camera>], id: CameraId) -> Option<&mut Camera> {
+    cameras.get_mut(id.place() as usize)?.as_mut().filter(|camera| camera.generation == id.generation())
 }
 
 fn is_inside(address: IpAddr) -> bool {

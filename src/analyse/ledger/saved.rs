@@ -9,7 +9,7 @@ use super::super::coverage::Coverage;
 use super::super::name::{NameId, NameKinds, NamePair, NameRhythm, NameTable};
 use super::super::pair::{Pair, PairId};
 use super::hourly::HourCounted;
-use super::{BeatKey, DEFAULT_MAX_LOSS, Ledger, LedgerLimits, Totals, place_of};
+use super::{BeatKey, DEFAULT_MAX_LOSS, Ledger, LedgerLimits, Totals, at, place_of};
 use crate::device::{Inventory, WatchList};
 use crate::geo::Geo;
 use crate::saved::{Damaged, Piece, Pieces, check_counts, encode, encode_small, key_of};
@@ -32,7 +32,11 @@ struct Sums {
     #[serde(default)]
     evicted_pairs: u64,
     #[serde(default)]
+    evicted_cameras: u64,
+    #[serde(default)]
     cameras_left_out: u64,
+    #[serde(default)]
+    wants_room: bool,
     #[serde(default)]
     names_left_out: u64,
     last_aged: Timestamp,
@@ -67,11 +71,11 @@ impl Ledger {
         }
         let names = &mut self.names;
         for place in names.unwritten.names.take() {
-            let bytes = names.names.get(place as usize).map(encode_small);
+            let bytes = names.names.get(place as usize).filter(|name| !name.is_nobodys()).map(encode_small);
             pieces.push(Piece { part: NAMES, key: key_of(place), bytes });
         }
         for place in names.unwritten.rhythms.take() {
-            let bytes = names.rhythms.get(place as usize).map(encode_small);
+            let bytes = names.rhythms.get(place as usize).filter(|rhythm| !rhythm.is_nobodys()).map(encode_small);
             pieces.push(Piece { part: RHYTHMS, key: key_of(place), bytes });
         }
         for place in names.unwritten.addresses.take() {
@@ -82,7 +86,9 @@ impl Ledger {
             totals: self.totals,
             hand: self.hand as u64,
             evicted_pairs: self.evicted_pairs,
+            evicted_cameras: self.evicted_cameras,
             cameras_left_out: self.cameras_left_out,
+            wants_room: self.wants_room,
             names_left_out: self.names.left_out,
             last_aged: self.last_aged,
             began: self.began,
@@ -101,12 +107,12 @@ impl Ledger {
         }
         let mut identities: Vec<Option<Identity>> = vec![None; self.cameras.len()];
         for (identity, id) in &self.camera_index {
-            if let Some(place) = identities.get_mut(id.0 as usize) {
+            if let Some(place) = identities.get_mut(id.place() as usize) {
                 *place = Some(*identity);
             }
         }
         for place in changed {
-            let camera = self.cameras.get(place as usize).zip(identities.get(place as usize));
+            let camera = self.cameras.get(place as usize).and_then(Option::as_ref).zip(identities.get(place as usize));
             let bytes = camera.map(|(camera, identity)| encode(&(identity, camera)));
             pieces.push(Piece { part: CAMERAS, key: key_of(place), bytes });
         }
@@ -162,23 +168,24 @@ impl Ledger {
             Ok((identity, camera))
         };
         for (place, (identity, camera)) in pieces.take_places(CAMERAS, self.limits.cameras, check) {
-            let id = CameraId(place);
-            self.cameras.resize_with(place as usize, Camera::nobodys);
+            let id = CameraId::new(place, camera.generation);
+            self.cameras.resize_with(place as usize, || None);
             self.camera_index.extend(identity.map(|identity| (identity, id)));
             self.names_taken.insert(camera.id.clone());
             if camera.overseas_beat.is_queued() {
                 self.listened.push(BeatKey::Camera(id));
             }
-            self.cameras.push(camera);
+            self.cameras.push(Some(camera));
         }
+        // What referred to those that were there is left out, and forgotten by the rules: generations may begin anew.
+        let vacant = (0..).zip(&self.cameras).filter(|(_, camera)| camera.is_none());
+        self.vacant = vacant.map(|(place, _)| (place, 0)).collect();
+        self.vacant.reverse();
     }
 
     fn restore_names(&mut self, pieces: &mut Pieces) {
-        let nobody = CameraId(u32::MAX);
-        let known = |camera: CameraId| {
-            let known = (camera.0 as usize) < self.cameras.len();
-            known.then_some(()).ok_or(Damaged::Impossible("a camera that is not there"))
-        };
+        let cameras = &self.cameras;
+        let known = |camera| at(cameras, camera).map(|_| ()).ok_or(Damaged::Impossible("a camera that is not there"));
         let mut names = NameTable::new(self.limits.names);
         let check = |_, mut rhythm: NameRhythm| {
             known(rhythm.camera)?;
@@ -186,7 +193,7 @@ impl Ledger {
             Ok(rhythm)
         };
         for (place, rhythm) in pieces.take_places(RHYTHMS, self.limits.names, check) {
-            names.rhythms.resize_with(place as usize, || NameRhythm::nobodys(nobody));
+            names.rhythms.resize_with(place as usize, NameRhythm::nobodys);
             let id = super::RhythmId(place);
             names.by_rhythm.insert((rhythm.camera, rhythm.name.clone()), id);
             if rhythm.beat.is_queued() {
@@ -205,7 +212,7 @@ impl Ledger {
             Ok(name)
         };
         for (place, name) in pieces.take_places(NAMES, self.limits.names, check) {
-            names.names.resize_with(place as usize, || NamePair::nobodys(nobody));
+            names.names.resize_with(place as usize, NamePair::nobodys);
             names.by_name.insert((name.camera, name.client, name.name.clone()), NameId(place));
             *names.by_camera.entry(name.camera).or_default() += 1;
             names.names.push(name);
@@ -218,6 +225,7 @@ impl Ledger {
             names.by_address.insert(place, named);
             Ok(())
         });
+        names.find_free();
         self.names = names;
     }
 
@@ -226,7 +234,7 @@ impl Ledger {
         let (cameras, index, rhythms) = (&self.cameras, &mut self.pair_index, &self.names.by_rhythm);
         let check = |place, mut pair: Pair| {
             check_counts(&pair.counters())?;
-            if cameras.get(pair.camera.0 as usize).is_none() {
+            if at(cameras, pair.camera).is_none() {
                 return Err(Damaged::Impossible("a camera that is not there"));
             }
             if let Some(before) = index.insert((pair.camera, pair.address), PairId(place)) {
@@ -254,19 +262,21 @@ impl Ledger {
         }
         let free = (0..).map(PairId).zip(&self.pairs).filter(|(_, pair)| pair.is_none());
         self.free = free.map(|(id, _)| id).collect();
+        self.free.reverse();
     }
 
     fn restore_sums(&mut self, pieces: &mut Pieces) {
         let Some(sums) = pieces.take_one::<Sums>(SUMS) else { return };
-        let others = [sums.hand, sums.evicted_pairs, sums.cameras_left_out, sums.names_left_out];
+        let left = [sums.evicted_pairs, sums.evicted_cameras];
+        let others = [sums.hand, left[0], left[1], sums.cameras_left_out, sums.names_left_out];
         if check_counts(&sums.totals.all()).and_then(|()| check_counts(&others)).is_ok() {
             self.totals = sums.totals;
             self.hand = sums.hand as usize % self.pairs.len().max(1);
-            self.evicted_pairs = sums.evicted_pairs;
+            [self.evicted_pairs, self.evicted_cameras] = left;
             self.cameras_left_out = sums.cameras_left_out;
             self.names.left_out = sums.names_left_out;
         }
-        (self.last_aged, self.began) = (sums.last_aged, sums.began);
+        (self.last_aged, self.began, self.wants_room) = (sums.last_aged, sums.began, sums.wants_room);
         self.hourly.go_on_from(sums.hour);
         self.unwritten.watched = Some(sums.watched).filter(|watched| *watched == print_of(&self.watch));
     }

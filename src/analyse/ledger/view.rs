@@ -8,7 +8,7 @@ use super::super::camera::{Camera, CameraId};
 use super::super::coverage::Coverage;
 use super::super::name::{NameId, NamePair, NameRhythm, RhythmId};
 use super::super::pair::{Answer, Pair, PairId};
-use super::{BeatKey, Ledger, LedgerLimits, Totals};
+use super::{BeatKey, Ledger, LedgerLimits, Totals, at};
 use crate::device::{Device, DeviceId, Inventory, WatchList};
 use crate::geo::Geo;
 use crate::time::Timestamp;
@@ -66,6 +66,11 @@ impl Ledger {
         self.evicted_pairs
     }
 
+    /// Cameras that left because the table was full.
+    pub fn evicted_cameras(&self) -> u64 {
+        self.evicted_cameras
+    }
+
     /// Events of devices for which there was no room.
     pub fn cameras_left_out(&self) -> u64 {
         self.cameras_left_out
@@ -76,9 +81,20 @@ impl Ledger {
         self.names.left_out
     }
 
-    /// A camera.
+    /// A camera, if it has not left.
+    #[inline]
     pub fn camera_of(&self, id: CameraId) -> Option<&Camera> {
-        self.cameras.get(id.0 as usize)
+        at(&self.cameras, id)
+    }
+
+    /// Whether there still is the camera that a rhythm is of, and what it calls.
+    pub fn has_beat(&self, key: BeatKey) -> bool {
+        let camera = match key {
+            BeatKey::Pair(id) => self.pair_of(id).map(|pair| pair.camera),
+            BeatKey::Name(id) => self.rhythm_of(id).map(|rhythm| rhythm.camera),
+            BeatKey::Camera(id) => Some(id),
+        };
+        camera.is_some_and(|camera| self.camera_of(camera).is_some())
     }
 
     /// A pair, if it was not evicted.
@@ -123,9 +139,10 @@ impl Ledger {
         Some(Answer::of(answered, refused, unanswered))
     }
 
-    /// Every camera, without those that turned out to be behind a router, in the order in which they were seen.
+    /// Every camera, without those that turned out to be behind a router, in the order in which they were seen but for those
+    /// that took the place of another.
     pub fn cameras(&self) -> impl Iterator<Item = (CameraId, &Camera)> {
-        (0..).map(CameraId).zip(&self.cameras).filter(|(_, camera)| !camera.behind_router)
+        shown(0, &self.cameras)
     }
 
     /// Every pair of the cameras that [`Ledger::cameras`] gives, in no particular order.
@@ -154,8 +171,7 @@ impl Ledger {
     /// As [`Ledger::cameras`], of `count` places from a place on; none where no place is left.
     pub fn cameras_from(&self, place: usize, count: usize) -> Option<impl Iterator<Item = (CameraId, &Camera)>> {
         let places = self.cameras.get(place..).filter(|places| !places.is_empty())?;
-        let ids = (place as u32..).map(CameraId);
-        Some(ids.zip(places.iter().take(count)).filter(|(_, camera)| !camera.behind_router))
+        Some(shown(place as u32, places.get(..count).unwrap_or(places)))
     }
 
     /// As [`Ledger::rhythms`], of `count` places from a place on; none where no place is left.
@@ -177,11 +193,19 @@ impl Ledger {
 
     /// Names in the ledger.
     pub fn name_count(&self) -> usize {
-        self.names.names.len()
+        self.names.len()
     }
 
     /// The country and owner data in use.
     pub fn geo(&self) -> &Arc<Geo> {
         &self.geo
     }
+}
+
+/// The cameras at places from `first` on that are shown.
+fn shown(first: u32, places: &[Option<Camera>]) -> impl Iterator<Item = (CameraId, &Camera)> {
+    (first..).zip(places).filter_map(|(place, camera)| {
+        let camera = camera.as_ref().filter(|camera| !camera.behind_router)?;
+        Some((CameraId::new(place, camera.generation), camera))
+    })
 }

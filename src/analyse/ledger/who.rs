@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::camera::{Camera, CameraId, Identity};
-use super::{LATELY, Ledger};
+use super::{LATELY, Ledger, at_mut};
 use crate::device::{Device, DeviceId};
 use crate::net::{Mac, Segment};
 use crate::time::Timestamp;
@@ -22,8 +22,8 @@ impl Ledger {
                 id
             }
         };
-        self.unwritten.cameras.note(id.0);
-        self.cameras.get_mut(id.0 as usize)?.seen(event.device, event.time);
+        self.unwritten.cameras.note(id.place());
+        at_mut(&mut self.cameras, id)?.seen(event.device, event.time);
         Some(id)
     }
 
@@ -52,31 +52,36 @@ impl Ledger {
             && let Some(id) = self.camera_index.remove(&by_address)
         {
             self.camera_index.insert(identity, id);
-            self.unwritten.cameras.note(id.0);
-            if let (Identity::Mac(mac), Some(camera)) = (identity, self.cameras.get_mut(id.0 as usize)) {
+            self.unwritten.cameras.note(id.place());
+            if let (Identity::Mac(mac), Some(camera)) = (identity, at_mut(&mut self.cameras, id)) {
                 camera.mac = camera.mac.or(Some(mac));
             }
             return Some(id);
         }
-        if self.cameras.len() >= self.limits.cameras {
+        let Some((place, generation)) = self.vacant_place() else {
             self.cameras_left_out += 1;
+            self.wants_room = true;
             return None;
-        }
+        };
         let own_mac = match identity {
             Identity::Mac(mac) => Some(mac),
             _ => None,
         };
         let configured = self.watch.configured(address, own_mac);
-        let id = CameraId(self.cameras.len() as u32);
+        let id = CameraId::new(place, generation);
         let mut camera = Camera::new(identity, segment, address, configured, time);
+        camera.generation = generation;
         // Two devices may stand at the addresses of one entry, and ids tell devices apart.
         if camera.name.is_some() && !self.names_taken.insert(camera.id.clone()) {
             let own = own_mac.map_or_else(|| segment.scoped(address), |mac| mac.to_string());
             camera.id = format!("{} {own}", camera.id);
         }
-        self.cameras.push(camera);
+        match self.cameras.get_mut(place as usize) {
+            Some(vacant) => *vacant = Some(camera),
+            None => self.cameras.push(Some(camera)),
+        }
         self.camera_index.insert(identity, id);
-        self.unwritten.cameras.note(id.0);
+        self.unwritten.cameras.note(place);
         if let Some((device, _)) = self.inventory.at(segment, address) {
             self.describe(id, device);
         }
@@ -94,10 +99,10 @@ impl Ledger {
             return;
         }
         if let Some(camera) = self.camera_at(segment, address, mac, time)
-            && let Some(entry) = self.cameras.get_mut(camera.0 as usize)
+            && let Some(entry) = at_mut(&mut self.cameras, camera)
         {
             entry.seen(address, time);
-            self.unwritten.cameras.note(camera.0);
+            self.unwritten.cameras.note(camera.place());
             self.describe(camera, id);
         }
     }
@@ -105,7 +110,7 @@ impl Ledger {
     /// Takes over what is known of a device, where nobody has configured it.
     pub(super) fn describe(&mut self, camera: CameraId, id: DeviceId) {
         let Some(device) = self.inventory.device(id) else { return };
-        let Some(camera) = self.cameras.get_mut(camera.0 as usize) else { return };
+        let Some(camera) = at_mut(&mut self.cameras, camera) else { return };
         if !camera.configured && device.kind() != crate::device::DeviceKind::Unknown {
             camera.kind = device.kind();
         }
@@ -117,11 +122,11 @@ impl Ledger {
 
     /// What was recognised by a router's MAC, and not configured, is no camera.
     pub(super) fn unmask_router(&mut self, mac: Mac) {
-        if let Some(id) = self.camera_index.get(&Identity::Mac(mac))
-            && let Some(camera) = self.cameras.get_mut(id.0 as usize)
+        if let Some(&id) = self.camera_index.get(&Identity::Mac(mac))
+            && let Some(camera) = at_mut(&mut self.cameras, id)
         {
             camera.behind_router = !camera.configured;
-            self.unwritten.cameras.note(id.0);
+            self.unwritten.cameras.note(id.place());
         }
         self.inventory.is_a_router(mac);
     }

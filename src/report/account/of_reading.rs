@@ -90,7 +90,7 @@ pub fn of_reading<'o>(
         alerts,
         alerts_left_out,
         exceptions: people::of_entries(exceptions),
-        lines_left_out: ledger.evicted_pairs() + ledger.cameras_left_out(),
+        lines_left_out: ledger.evicted_pairs() + ledger.evicted_cameras() + ledger.cameras_left_out(),
     })
 }
 
@@ -234,7 +234,8 @@ impl ByHour {
     pub fn take(&mut self, ledger: &mut Ledger) {
         for counted in ledger.take_hours().0 {
             let (class, attempts) = (counted.place.class, counted.counts.attempts);
-            let told = ledger.camera_of(counted.camera).is_some_and(|camera| !camera.behind_router);
+            let known = || ledger.camera_of(counted.camera).is_some_and(|camera| !camera.behind_router);
+            let told = counted.left.is_some() || known();
             if attempts > 0 && told && matches!(class, Class::Overseas | Class::Unknown) {
                 // An event that comes late counts where it belongs, as far as that is known.
                 let hour = counted.hour.min(hour_of(counted.last));

@@ -123,6 +123,7 @@ impl Known {
     fn of(analysis: &Analysis) -> Self {
         let ledger = analysis.ledger();
         let limits = ledger.limits();
+        let cameras_left = ledger.evicted_cameras() + ledger.cameras_left_out();
         let table = |name, used: usize, limit: usize, evicted| TableStatus {
             name,
             used: used as u64,
@@ -134,7 +135,7 @@ impl Known {
             now: (analysis.now() > Timestamp::MIN).then(|| analysis.now()),
             home: ledger.geo().home().iter().map(ToString::to_string).collect(),
             tables: vec![
-                table("cameras", ledger.cameras().count(), limits.cameras, ledger.cameras_left_out()),
+                table("cameras", ledger.cameras().count(), limits.cameras, cameras_left),
                 table("pairs", ledger.pair_count(), limits.pairs, ledger.evicted_pairs()),
                 table("names", ledger.name_count(), limits.names, ledger.names_left_out()),
                 table(
