@@ -79,7 +79,7 @@ await check("cameras: search, filter, sort, pages, all in the address", OPERATOR
 
   // On paper a column still says what it is, and a chart is no wider than its frame.
   await page.emulateMedia({ media: "print" });
-  assert.ok(await head.getByText("Camera", { exact: true }).isVisible(), "columns keep their heads in print");
+  assert.ok(await head.getByRole("button").isVisible(), "columns keep their heads in print");
   assert.ok(!(await page.getByLabel("Search").isVisible()), "what cannot be used is not printed");
   await page.emulateMedia({ media: null });
 
